@@ -1,1 +1,2 @@
-export {};
+export { loadDescriptorSet } from "./descriptors.js";
+export * from "./gen/index.js";
