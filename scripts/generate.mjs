@@ -11,7 +11,16 @@
  * health and reflection ship inside npm packages. Nothing is downloaded and no install script is needed.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -68,7 +77,9 @@ try {
   const changed = differences(fresh, join(root, generated));
   if (mode === "--check") {
     if (changed.length > 0) {
-      process.stderr.write(`generated code is stale, run: npm run generate\n${changed.join("\n")}\n`);
+      process.stderr.write(
+        `generated code is stale, run: npm run generate\n${changed.join("\n")}\n`,
+      );
       process.exitCode = 1;
     }
   } else {
@@ -157,7 +168,9 @@ function differences(fresh, committed) {
     existsSync(directory)
       ? readdirSync(directory, { recursive: true, withFileTypes: true })
           .filter((entry) => entry.isFile())
-          .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(directory.length + 1))
+          .map((entry) =>
+            join(entry.parentPath ?? entry.path, entry.name).slice(directory.length + 1),
+          )
       : [];
   const names = new Set([...listed(fresh), ...listed(committed)]);
   return [...names].sort().filter((name) => {
