@@ -119,9 +119,9 @@ function errorInfo({ reason, details }: Fault, omitted: number): Any {
   for (const [key, value] of Object.entries(details.metadata ?? {})) {
     metadata[key] = cut(value, DESCRIPTION_CHARACTERS_MAX);
   }
-  if (details.verdict !== undefined) metadata["verdict"] = details.verdict;
-  if (details.cause !== undefined) metadata["cause"] = details.cause;
-  if (omitted > 0) metadata["omitted"] = `${omitted}`;
+  if (details.verdict !== undefined) metadata.verdict = details.verdict;
+  if (details.cause !== undefined) metadata.cause = details.cause;
+  if (omitted > 0) metadata.omitted = `${omitted}`;
   return pack("ErrorInfo", ErrorInfo.encode({ reason, domain: FAULT_DOMAIN, metadata }));
 }
 

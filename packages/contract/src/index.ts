@@ -18,3 +18,15 @@ export {
   REASONS,
   type Reason,
 } from "./reasons.js";
+export { addReflection } from "./reflection.js";
+export {
+  decodeTunnelRequest,
+  decodeTunnelResponse,
+  encodeTunnelRequest,
+  encodeTunnelResponse,
+  type Pieces,
+  TUNNEL_DATA_BYTES_MAX,
+  type TunnelRequestIn,
+  type TunnelRequestOut,
+  tunnelMethod,
+} from "./tunnel-codec.js";

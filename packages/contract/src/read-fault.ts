@@ -58,8 +58,8 @@ export function readFault(error: unknown): FaultRead | undefined {
         ({ field, description }) => ({ field, description }),
       ),
       retryAfterMs: delayOf(find(details, "RetryInfo", RetryInfo)),
-      verdict: metadata["verdict"],
-      cause: metadata["cause"],
+      verdict: metadata.verdict,
+      cause: metadata.cause,
       next: isKnown(reason) ? REASONS[reason].next : undefined,
     };
   } catch {
