@@ -72,7 +72,7 @@ ${table(FAILURES)}
 function sections(words, line) {
   return Object.entries(words)
     .map(
-      ([word, it]) => `### ${word}\n\n${line(it)}\n\n${it.meaning} **The caller must:** ${it.next}`,
+      ([word, it]) => `### ${word}\n\n${line(it)}\n\n${it.meaning} **Next:** ${it.next}`,
     )
     .join("\n\n");
 }
