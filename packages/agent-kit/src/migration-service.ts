@@ -1,0 +1,69 @@
+/* MigrationService, the same on both agents: it only tells what an agent knows. */
+import { isDeepStrictEqual } from "node:util";
+import {
+  Fault,
+  type GetMigrationRequest,
+  type GetMigrationResponse,
+  type ListMigrationsRequest,
+  type ListMigrationsResponse,
+  type Migration,
+  type WatchMigrationsRequest,
+  type WatchMigrationsResponse,
+} from "@ferry/contract";
+import type { Changes } from "./changes.js";
+import { checkAddressee } from "./server.js";
+import { checkMigrationId } from "./wire.js";
+
+/** The migrations an agent knows. */
+export interface MigrationsKnown {
+  readonly changes: Changes;
+  /** Under way, and ended within the last 7 days; newest first. */
+  migrations(): Migration[];
+}
+
+export function migrationHandlers(known: MigrationsKnown, agentId: string) {
+  const find = (migrationId: string) =>
+    known.migrations().find((each) => each.migrationId === migrationId);
+
+  return {
+    getMigration: async (request: GetMigrationRequest): Promise<GetMigrationResponse> => {
+      checkAddressee(request, agentId);
+      const migrationId = checkMigrationId(request.migrationId);
+      const migration = find(migrationId);
+      if (migration !== undefined) return { agentId, migration };
+      throw new Fault(
+        "MIGRATION_UNKNOWN",
+        `no migration ${migrationId} is known to ${agentId}; that proves nothing about the guest`,
+      );
+    },
+
+    listMigrations: async (request: ListMigrationsRequest): Promise<ListMigrationsResponse> => {
+      checkAddressee(request, agentId);
+      const { guestId } = request;
+      const migrations = known
+        .migrations()
+        .filter((each) => guestId === "" || each.guestId === guestId);
+      return { agentId, migrations };
+    },
+
+    watchMigrations: async function* (
+      request: WatchMigrationsRequest,
+      { signal }: { signal: AbortSignal },
+    ): AsyncGenerator<WatchMigrationsResponse> {
+      checkAddressee(request, agentId);
+      const wanted = request.migrationId === "" ? undefined : checkMigrationId(request.migrationId);
+      const shown = new Map<string, Migration>();
+      while (!signal.aborted) {
+        const seen = known.changes.version;
+        for (const migration of known.migrations()) {
+          const { migrationId } = migration;
+          if (wanted !== undefined && migrationId !== wanted) continue;
+          if (isDeepStrictEqual(shown.get(migrationId), migration)) continue;
+          shown.set(migrationId, migration);
+          yield { agentId, migration };
+        }
+        await known.changes.after(seen, signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/* The QEMU of this host, as it described itself when the agent started. */
+import { Accelerator, type QemuBuild } from "@ferry/contract";
+import { expandCpuOnHost, probeKvm, probeQemu, type QemuProbe } from "@ferry/qemu";
+import type { Config } from "./config.js";
+import { toWireAccelerator } from "./wire.js";
+
+export interface QemuHere {
+  readonly build: QemuProbe;
+  readonly kvm: { readonly works: boolean; readonly reason: string };
+  /** What guests get that leave the choice to us. */
+  readonly accelerator: "kvm" | "tcg";
+  /** QEMU's expansion of a CPU model here. Asked once per machine type and model. */
+  cpuProperties(
+    machineType: string,
+    cpuModel: string,
+    accelerator: "kvm" | "tcg",
+  ): Promise<Record<string, string>>;
+}
+
+/** Asks QEMU what it is, and tries whether KVM really runs a guest. */
+export async function lookAtQemu(config: Config): Promise<QemuHere> {
+  const { binary } = config.qemu;
+  const [build, kvm] = await Promise.all([
+    probeQemu(binary),
+    config.qemu.accelerator === "tcg"
+      ? { works: false, reason: "the configuration says tcg" }
+      : probeKvm(binary),
+  ]);
+  if (config.qemu.accelerator === "kvm" && !kvm.works) {
+    throw new Error(`qemu.accelerator is kvm, but KVM does not work here: ${kvm.reason}`);
+  }
+  const expansions = new Map<string, Promise<Record<string, string>>>();
+  return {
+    build,
+    kvm,
+    accelerator: kvm.works ? "kvm" : "tcg",
+    cpuProperties: (machineType, cpuModel, accelerator) => {
+      const name = `${machineType} ${accelerator} ${cpuModel}`;
+      const known = expansions.get(name);
+      if (known !== undefined) return known;
+      const expansion = expandCpuOnHost(binary, { machineType, cpuModel, accelerator });
+      expansions.set(name, expansion);
+      expansion.catch(() => expansions.delete(name)); // a QEMU that failed once is asked again
+      return expansion;
+    },
+  };
+}
+
+export function toWireBuild(binary: string, qemu: QemuHere): QemuBuild {
+  return {
+    binary,
+    version: qemu.build.version,
+    accelerator: toWireAccelerator(qemu.accelerator) || Accelerator.TCG,
+    acceleratorReason: qemu.kvm.works ? "KVM ran a guest" : `no KVM: ${qemu.kvm.reason}`,
+    machineTypes: [...qemu.build.machineTypes],
+    machineAliases: { ...qemu.build.machineAliases },
+    migrationCapabilities: [...qemu.build.migrationCapabilities],
+  };
+}

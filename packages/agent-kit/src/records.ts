@@ -1,0 +1,126 @@
+/*
+ * What the two agents of a host write down. Both read the records under guests/: a landed arrival
+ * becomes a resident guest by one rename, so a resident guest's record and an arrival's record
+ * are one shape, and the rename needs no rewriting.
+ */
+import { z } from "zod";
+
+/** A process that cannot be mistaken for another one that got its pid later. */
+const processIdentity = z.object({
+  pid: z.number().int().positive(),
+  startTime: z.string(),
+  bootId: z.string(),
+});
+
+const disk = z.object({
+  diskId: z.string(),
+  path: z.string(),
+  format: z.enum(["raw", "qcow2"]),
+  readOnly: z.boolean(),
+});
+
+const nic = z.object({ nicId: z.string(), mac: z.string(), tapName: z.string() });
+
+const boot = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("disk") }),
+  z.object({
+    kind: z.literal("kernel"),
+    path: z.string(),
+    initrdPath: z.string(),
+    commandLine: z.string(),
+  }),
+  z.object({ kind: z.literal("firmware"), path: z.string() }),
+]);
+
+/** A guest's specification, as `@ferry/qemu` knows it. */
+export const guestSpecRecord = z.object({
+  guestId: z.string(),
+  machineType: z.string(),
+  cpuModel: z.string(),
+  vcpus: z.number().int().positive(),
+  memoryBytes: z.number().int().positive(),
+  disks: z.array(disk),
+  nics: z.array(nic),
+  boot,
+  accelerator: z.enum(["auto", "kvm", "tcg"]),
+});
+
+/** A guest and the QEMU that runs it here. */
+export const guestBody = z.object({
+  spec: guestSpecRecord,
+  /** Absolute path of the guest's run directory: monitors, keeper's FIFO and word, console. */
+  runDir: z.string(),
+  qemuVersion: z.string(),
+  accelerator: z.enum(["kvm", "tcg"]),
+  /** QEMU's expansion of the CPU model. */
+  cpuProperties: z.record(z.string(), z.string()),
+  /** Absent until QEMU was launched. */
+  processes: z.object({ keeper: processIdentity, qemu: processIdentity }).optional(),
+  /** Paused by somebody's order; a migration keeps it so. */
+  paused: z.boolean(),
+  /** ISO 8601; when this host began to run it. */
+  since: z.string(),
+});
+export type GuestBody = z.infer<typeof guestBody>;
+
+/** How an arriving guest got here. */
+const arrivalBody = z.object({
+  migrationId: z.string(),
+  /** Phase of the destination's table that was written last. */
+  phase: z.string(),
+  /** The random number every word over Meet names, in decimal (64 bits do not fit a JSON number). */
+  arrival: z.string(),
+  sourceAgentId: z.string(),
+  transport: z.enum(["direct", "tunnel", "direct_plain"]),
+  startedAt: z.string(),
+});
+export type ArrivalBody = z.infer<typeof arrivalBody>;
+
+/** guests/<guest-id>/record.json and arrivals/<migration-id>/record.json. */
+export const guestRecord = z.object({ guest: guestBody, arrival: arrivalBody.optional() });
+export type GuestRecord = z.infer<typeof guestRecord>;
+
+/** arrivals/<migration-id>/record.json. */
+export const arrivalRecord = z.object({ guest: guestBody, arrival: arrivalBody });
+export type ArrivalRecord = z.infer<typeof arrivalRecord>;
+
+/** departures/<migration-id>/record.json. */
+export const departureRecord = z.object({
+  migrationId: z.string(),
+  guestId: z.string(),
+  /** Phase of the source's table that was written last. */
+  phase: z.string(),
+  startedAt: z.string(),
+  /** How to reach the destination, as Perform named it. */
+  destinationAddress: z.string(),
+  destinationAgentId: z.string(),
+  /** The arrival this departure is bound to, in decimal. */
+  arrival: z.string(),
+  /** What QEMU said of its last migration before this one, so that it is never taken for this one's end. */
+  before: z.string(),
+  transport: z.enum(["direct", "tunnel", "direct_plain"]),
+  bandwidthBytesPerSecond: z.number(),
+  downtimeLimitMs: z.number(),
+  /** The guest was paused when the migration began: it is taken back paused. */
+  paused: z.boolean(),
+  reason: z.string(),
+});
+export type DepartureRecord = z.infer<typeof departureRecord>;
+
+/** What is kept of a migration that ended. */
+export const endingRecord = z.object({
+  migrationId: z.string(),
+  guestId: z.string(),
+  /** The phase it ended in: that is the verdict. */
+  phase: z.string(),
+  peerAgentId: z.string(),
+  arrival: z.string(),
+  transport: z.enum(["direct", "tunnel", "direct_plain"]),
+  startedAt: z.string(),
+  /** Added once it has ended, if the disk lets us: the phase alone decides. */
+  cause: z.string().optional(),
+  reason: z.string().optional(),
+  destinationAddress: z.string().optional(),
+  downtimeMs: z.number().optional(),
+});
+export type EndingRecord = z.infer<typeof endingRecord>;

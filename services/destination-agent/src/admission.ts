@@ -1,0 +1,209 @@
+/*
+ * May this guest arrive here? Every reason against it is found and listed with its evidence, not
+ * only the first: a person who mends one thing wants to know of the other three.
+ */
+import { readFile } from "node:fs/promises";
+import { fromWireAccelerator, fromWireSpec, invalid, type Transport } from "@ferry/agent-kit";
+import { type Blocker, Fault, type GuestDescription } from "@ferry/contract";
+import { checkPaths, compareCpu, type GuestSpec } from "@ferry/qemu";
+import type { Arrivals } from "./arrivals.js";
+import type { Host } from "./host.js";
+
+/** QEMU itself, beside the guest's memory, in bytes (measured: 36-44 MB resident with a small guest). */
+const QEMU_OVERHEAD_BYTES = 64 * 1024 * 1024;
+
+/** A guest somebody wants to bring here. */
+export interface Candidate {
+  readonly spec: GuestSpec;
+  readonly accelerator: "kvm" | "tcg";
+  readonly cpuProperties: Readonly<Record<string, string>>;
+  readonly qemuVersion: string;
+  readonly paused: boolean;
+  readonly sourceAgentId: string;
+  readonly sourceHostId: string;
+  readonly transport: Transport;
+}
+
+/** Reads a description and refuses a malformed one. */
+export function candidateOf(
+  description: GuestDescription | undefined,
+  transport: Transport,
+): Candidate {
+  if (description === undefined) throw invalid("description", "the guest, as Begin described it");
+  const { sourceAgentId, sourceHostId } = description;
+  if (sourceAgentId !== `${sourceHostId}/source` || sourceHostId === "") {
+    throw invalid("description.source_agent_id", `"${sourceHostId}/source" is wanted`);
+  }
+  const accelerator = fromWireAccelerator(description.accelerator);
+  if (accelerator === "auto") {
+    throw invalid("description.accelerator", "the accelerator the guest runs under is wanted");
+  }
+  return {
+    spec: fromWireSpec(description.spec),
+    accelerator,
+    cpuProperties: description.cpuProperties,
+    qemuVersion: description.qemuVersion,
+    paused: description.paused,
+    sourceAgentId,
+    sourceHostId,
+    transport,
+  };
+}
+
+type Finder = (candidate: Candidate, host: AdmissionHost, arrivals: Arrivals) => Promise<Blocker[]>;
+
+/** What admission asks of the host, beside what arrivals need. */
+export interface AdmissionHost extends Omit<Host, "settled"> {
+  readonly machineTypes: ReadonlySet<string>;
+  readonly kvm: { readonly works: boolean; readonly reason: string };
+  /** What a CPU model means here, as QEMU expands it. */
+  cpuProperties(spec: GuestSpec, accelerator: "kvm" | "tcg"): Promise<Record<string, string>>;
+}
+
+/** Everything that stands in the way of this guest here; empty if it may come. */
+export async function findBlockers(
+  candidate: Candidate,
+  host: AdmissionHost,
+  arrivals: Arrivals,
+): Promise<Blocker[]> {
+  const found = await Promise.all(FINDERS.map((find) => find(candidate, host, arrivals)));
+  return found.flat();
+}
+
+const FINDERS: readonly Finder[] = [
+  async ({ sourceHostId }, { config }) =>
+    sourceHostId === config.hostId
+      ? [blocker("SAME_HOST", sourceHostId, "the guest is on this host already")]
+      : [],
+
+  async ({ spec }, { store, config }, arrivals) => {
+    if (await store.guestExists(spec.guestId)) {
+      return [
+        blocker("GUEST_RESIDENT_HERE", spec.guestId, `a guest of that name lives on ${config.hostId}`),
+      ];
+    }
+    const other = arrivals.ofGuest(spec.guestId);
+    if (other === undefined) return [];
+    return [
+      blocker(
+        "GUEST_RESIDENT_HERE",
+        spec.guestId,
+        `it is arriving already, in migration ${other.migrationId}`,
+      ),
+    ];
+  },
+
+  async ({ spec }, host) =>
+    host.machineTypes.has(spec.machineType)
+      ? []
+      : [
+          blocker(
+            "MACHINE_TYPE_UNKNOWN",
+            spec.machineType,
+            "this host's QEMU does not know that machine type: upgrade its QEMU or choose another host",
+          ),
+        ],
+
+  async ({ accelerator }, { kvm }) =>
+    accelerator === "kvm" && !kvm.works
+      ? [blocker("ACCELERATOR_MISSING", "kvm", `KVM does not work on this host: ${kvm.reason}`)]
+      : [],
+
+  async ({ spec, accelerator, cpuProperties }, host) => {
+    if (!host.machineTypes.has(spec.machineType)) return []; // QEMU cannot be asked
+    if (accelerator === "kvm" && !host.kvm.works) return [];
+    try {
+      const here = await host.cpuProperties(spec, accelerator);
+      return compareCpu(cpuProperties, here).map(({ feature, source, destination }) =>
+        blocker(
+          "CPU_INCOMPATIBLE",
+          feature,
+          `CPU model ${spec.cpuModel} has ${feature}=${source} on the source and ${destination} here`,
+        ),
+      );
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      return [blocker("CPU_INCOMPATIBLE", spec.cpuModel, `QEMU cannot expand that model: ${text}`)];
+    }
+  },
+
+  async ({ spec }, { config }, arrivals) => {
+    const claimed = arrivals
+      .underWay()
+      .reduce((sum, { record }) => sum + record.guest.spec.memoryBytes + QEMU_OVERHEAD_BYTES, 0);
+    const free = (await memoryAvailableBytes()) - config.limits.memoryReserveBytes - claimed;
+    const wanted = spec.memoryBytes + QEMU_OVERHEAD_BYTES;
+    return wanted <= free
+      ? []
+      : [
+          blocker(
+            "MEMORY_SHORT",
+            `${wanted} bytes`,
+            `the guest wants ${wanted} bytes and ${Math.max(0, free)} are free here`,
+          ),
+        ];
+  },
+
+  async (_candidate, { config }, arrivals) => {
+    const { arrivalsMax } = config.limits;
+    return arrivals.underWay().length < arrivalsMax
+      ? []
+      : [blocker("NO_SLOT", `${arrivalsMax}`, "as many guests as this host takes are arriving")];
+  },
+
+  async (_candidate, { ports }) =>
+    ports.free().length > 0
+      ? []
+      : [
+          blocker(
+            "NO_PORT",
+            `${ports.first}-${ports.last}`,
+            "every port for incoming migrations is in use",
+          ),
+        ],
+
+  async ({ transport }, { config }) =>
+    transport === "direct_plain" && !config.migration.allowPlain
+      ? [
+          blocker(
+            "TRANSPORT_FORBIDDEN",
+            transport,
+            "this host takes no unencrypted migration (migration.allow_plain)",
+          ),
+        ]
+      : [],
+
+  async ({ spec }, { config }) =>
+    (await checkPaths(spec, config.qemu.allowedPaths)).map((problem) =>
+      blocker(problem.reason, problem.path, problem.description),
+    ),
+];
+
+/** Memory the kernel says could still be had without swapping (MemAvailable), in bytes. */
+export async function memoryAvailableBytes(): Promise<number> {
+  const text = await readFile("/proc/meminfo", "utf8");
+  const line = /^MemAvailable:\s+(\d+) kB$/m.exec(text);
+  if (line?.[1] === undefined) throw new Error("/proc/meminfo has no MemAvailable");
+  return Number(line[1]) * 1024;
+}
+
+function blocker(reason: string, subject: string, description: string): Blocker {
+  return { reason, subject, description };
+}
+
+/** The one error that fits what stands in the way best; every blocker travels in its details. */
+export function refusal(blockers: readonly Blocker[]): Fault {
+  const kinds = new Set(blockers.map((each) => each.reason));
+  const text = blockers.map((each) => `${each.reason}: ${each.description}`).join("; ");
+  const details = { blockers: [...blockers] };
+  if (kinds.has("GUEST_RESIDENT_HERE")) return new Fault("GUEST_RESIDENT_HERE", text, details);
+  if (kinds.has("SAME_HOST")) return new Fault("SAME_HOST", text, details);
+  if (kinds.size === 1 && kinds.has("NO_SLOT")) {
+    return new Fault("NO_SLOT", text, { ...details, retryAfterMs: 5_000 });
+  }
+  if (kinds.size === 1 && kinds.has("NO_PORT")) {
+    return new Fault("NO_PORT", text, { ...details, retryAfterMs: 5_000 });
+  }
+  if (kinds.size === 1 && kinds.has("MEMORY_SHORT")) return new Fault("NO_MEMORY", text, details);
+  return new Fault("HOST_UNFIT", text, details);
+}

@@ -1,0 +1,314 @@
+/*
+ * One arriving guest: the destination's table, run in the world. This file knows what is written
+ * when and who is told; what touches QEMU is in effects.ts. A guest that arrives here dies unless
+ * three things were heard: its caller's order, the source's release, and its own QEMU's "loaded".
+ */
+import {
+  type Answer,
+  type ArrivalRecord,
+  Changes,
+  Driver,
+  type EndingRecord,
+} from "@ferry/agent-kit";
+import {
+  type DestinationEffect,
+  type DestinationHeard,
+  type DestinationPhase,
+  destination,
+  destinationDurability,
+  destinationSettled,
+  type Verdict,
+  verdictOf,
+} from "@ferry/protocol";
+import type { Keeper } from "@ferry/qemu";
+import type { Qmp } from "@ferry/qmp";
+import type { Tie } from "@ferry/tether";
+import type { Tunnel } from "@ferry/tunnel";
+import type { Cause } from "./cause.js";
+import { act } from "./effects.js";
+import type { Host } from "./host.js";
+
+/** The disk refused a step that cannot be taken back: it is tried again after this time. */
+const REWRITE_AFTER_MS = 500;
+
+/** Why a guest is discarded. */
+interface Why {
+  readonly cause: Cause;
+  readonly reason: string;
+}
+
+/** What each thing heard is blamed for, when nobody knows better. */
+const BLAME: Partial<Record<DestinationHeard, Cause>> = {
+  abandon: "abandoned",
+  recalled: "recalled",
+  restarted: "agent_died",
+  qemuGone: "qemu_died",
+  keeperGone: "keeper_died",
+};
+
+const DISCARDED: ReadonlySet<DestinationPhase> = new Set(["discarding", "returned", "perished"]);
+
+/** Where and how the source sends. Holds the migration's key: never logged, never listed. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly key: string;
+}
+
+/** What is known of an ended arrival, alive or from disk. */
+export interface ArrivalView {
+  readonly migrationId: string;
+  readonly guestId: string;
+  readonly arrival: string;
+  readonly phase: string;
+  readonly verdict: Verdict;
+  readonly cause: Cause | undefined;
+  readonly reason: string;
+  readonly peerAgentId: string;
+  readonly transport: EndingRecord["transport"];
+  readonly startedAt: Date;
+  readonly endedAt: Date | undefined;
+  readonly downtimeMs: number | undefined;
+  readonly tethered: boolean;
+}
+
+/** One arriving guest, from Prepare to its verdict. */
+export class Arrival {
+  readonly changes = new Changes();
+  readonly startedAt: Date;
+  /** Things QEMU-ish, held by the effects. */
+  keeper: Keeper | undefined;
+  qmp: Qmp | undefined;
+  tunnel: Tunnel | undefined;
+  /** Ports this arrival holds, given back when its QEMU is reaped. */
+  port: number | undefined;
+  endpoint: Endpoint | undefined;
+  /** A kill was ordered while QEMU was still being launched. */
+  killWanted = false;
+  /** QEMU is being launched. */
+  launching = false;
+  tie: Tie | undefined;
+  /** Source QEMU's STOP and our QEMU's RESUME, microseconds since 1970, for the blackout we report. */
+  stoppedAtUs: number | undefined;
+  resumedAtUs: number | undefined;
+  endedAt: Date | undefined;
+  /** The first reason wins: what came later is a consequence. */
+  #cause: Cause | undefined;
+  #reason = "";
+  /** What the thing that is being heard would be blamed for. */
+  #why: Why | undefined;
+  #cutAt: number | undefined;
+  #phaseSince = performance.now();
+  /** The record is on disk. */
+  #accepted: boolean;
+  readonly #driver: Driver<DestinationPhase, DestinationHeard, DestinationEffect>;
+
+  constructor(
+    readonly host: Host,
+    /** Phase and processes are brought up to date before each write. */
+    public record: ArrivalRecord,
+    phase: DestinationPhase = "empty",
+  ) {
+    this.startedAt = new Date(record.arrival.startedAt);
+    this.#accepted = phase !== "empty";
+    this.#driver = new Driver(destination, phase, {
+      write: (next) => this.#write(next),
+      act: (effect) => act(this, effect),
+      moved: (step) => this.#moved(step),
+      refused: (at) =>
+        host.metrics.refused.inc({ role: "destination", phase: at.phase, heard: at.heard }),
+      unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
+    });
+  }
+
+  get migrationId(): string {
+    return this.record.arrival.migrationId;
+  }
+
+  get guestId(): string {
+    return this.record.guest.spec.guestId;
+  }
+
+  get phase(): DestinationPhase {
+    return this.#driver.phase;
+  }
+
+  get verdict(): Verdict {
+    return verdictOf(this.phase);
+  }
+
+  get settled(): boolean {
+    return destinationSettled(this.phase);
+  }
+
+  get cause(): Cause | undefined {
+    return this.#cause;
+  }
+
+  get reason(): string {
+    return this.#reason;
+  }
+
+  view(): ArrivalView {
+    const { arrival } = this.record;
+    return {
+      migrationId: this.migrationId,
+      guestId: this.guestId,
+      arrival: arrival.arrival,
+      phase: this.phase,
+      verdict: this.verdict,
+      cause: this.#cause,
+      reason: this.#reason,
+      peerAgentId: arrival.sourceAgentId,
+      transport: arrival.transport,
+      startedAt: this.startedAt,
+      endedAt: this.endedAt,
+      downtimeMs: this.downtimeMs,
+      tethered: this.tie !== undefined && !this.settled,
+    };
+  }
+
+  /** The guest's blackout in milliseconds, by two hosts' clocks; unknown until both ends told. */
+  get downtimeMs(): number | undefined {
+    if (this.stoppedAtUs === undefined || this.resumedAtUs === undefined) return undefined;
+    return Math.max(0, (this.resumedAtUs - this.stoppedAtUs) / 1000);
+  }
+
+  /**
+   * Hears one thing, in its turn. `why` explains a discard it may lead to; `still` drops news that
+   * is not true any more when its turn comes.
+   */
+  hear(
+    heard: DestinationHeard,
+    why: Why = { cause: BLAME[heard] ?? "host_fault", reason: "" },
+    still: () => boolean = () => true,
+  ): Promise<Answer<DestinationPhase>> {
+    return this.#driver.hear(heard, () => {
+      if (!still()) return false;
+      this.#why = why;
+      return true;
+    });
+  }
+
+  /** Something here broke: discards the guest, unless its fate is decided already. */
+  async fail(cause: Cause, reason: string): Promise<void> {
+    await this.hear("abandon", { cause, reason });
+  }
+
+  /** Ties the caller's stream to this guest: from here on its end is heard. */
+  tether(tie: Tie): void {
+    this.tie = tie;
+    this.host.metrics.tethersOpen.inc();
+    void tie.cut.then(({ cause }) => {
+      this.#cutAt = performance.now();
+      const why = { cause, reason: `the caller's tether was cut: ${cause.replaceAll("_", " ")}` };
+      // A cut names the tie it belongs to; one that was untied meanwhile says nothing.
+      return this.hear("cut", why, () => this.tie === tie);
+    });
+  }
+
+  /** Writes the arrival down, with all of its endings: from now on an ending is one rename. */
+  async accept(): Promise<void> {
+    await this.host.store.arrivals.create(this.migrationId, this.record, (phase) => ({
+      migrationId: this.migrationId,
+      guestId: this.guestId,
+      phase,
+      peerAgentId: this.record.arrival.sourceAgentId,
+      arrival: this.record.arrival.arrival,
+      transport: this.record.arrival.transport,
+      startedAt: this.record.arrival.startedAt,
+    }));
+    this.#accepted = true;
+  }
+
+  async #write(next: DestinationPhase): Promise<void> {
+    const { store } = this.host;
+    if (next === "landed") {
+      await store.arrivals.land(this.migrationId, this.guestId);
+      return;
+    }
+    if (next === "returned" || next === "perished") {
+      if (!this.#accepted) return; // never written, never told: there is nothing to end
+      await store.arrivals.end(this.migrationId, next);
+      return;
+    }
+    if (destinationDurability[next] === "none") return;
+    const record = {
+      ...this.record,
+      arrival: { ...this.record.arrival, phase: next },
+    };
+    await store.arrivals.update(this.migrationId, record, destinationDurability[next]);
+    this.record = record;
+  }
+
+  #unwritable(
+    next: DestinationPhase,
+    heard: DestinationHeard,
+    error: unknown,
+  ): DestinationHeard | undefined {
+    this.host.log.error(
+      { migration_id: this.migrationId, err: error, phase: this.phase, next },
+      "the state directory cannot be written",
+    );
+    if (next === "prepared" || next === "landing") {
+      this.#why = { cause: "host_fault", reason: "the destination's state directory cannot be written" };
+      // `landing` is decided with the keeper freed: nobody guards this QEMU but us.
+      return next === "prepared" ? "abandon" : "keeperGone";
+    }
+    // The world has moved already: all that is missing is the writing.
+    setTimeout(() => void this.hear(heard), REWRITE_AFTER_MS).unref();
+    return undefined;
+  }
+
+  #moved(step: { from: DestinationPhase; to: DestinationPhase; heard: DestinationHeard }): void {
+    const { log, metrics } = this.host;
+    const now = performance.now();
+    if (DISCARDED.has(step.to) && this.#cause === undefined && this.#why !== undefined) {
+      this.#cause = this.#why.cause;
+      this.#reason = this.#why.reason;
+    }
+    metrics.phaseDuration.observe(
+      { role: "destination", phase: step.from },
+      (now - this.#phaseSince) / 1000,
+    );
+    this.#phaseSince = now;
+    log.info(
+      {
+        migration_id: this.migrationId,
+        guest_id: this.guestId,
+        role: "destination",
+        from: step.from,
+        to: step.to,
+        heard: step.heard,
+        ...(this.#cause === undefined ? {} : { cause: this.#cause, reason: this.#reason }),
+      },
+      `${step.from} → ${step.to}`,
+    );
+    if (destinationSettled(step.to)) this.#settle(step.to);
+    this.changes.bump();
+  }
+
+  #settle(phase: DestinationPhase): void {
+    const { metrics } = this.host;
+    this.endedAt = new Date();
+    if (this.tie !== undefined) {
+      this.tie.untie();
+      this.tie = undefined;
+      metrics.tethersOpen.dec();
+    }
+    if (this.#cutAt !== undefined && this.#cause !== undefined && phase === "returned") {
+      metrics.tetherLosses.inc({ cause: this.#cause });
+      metrics.tetherKillSeconds.observe(
+        { cause: this.#cause },
+        (performance.now() - this.#cutAt) / 1000,
+      );
+    }
+    const outcome =
+      phase === "landed" ? "succeeded" : this.#cutAt === undefined ? "failed" : "tether_lost";
+    metrics.migrations.inc({ role: "destination", outcome, reason: this.#cause ?? "none" });
+    if (this.downtimeMs !== undefined) {
+      metrics.downtime.observe({ mode: "precopy" }, this.downtimeMs / 1000);
+    }
+    this.host.settled(this);
+  }
+}

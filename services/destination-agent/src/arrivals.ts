@@ -1,0 +1,144 @@
+/*
+ * All the guests that are arriving at this host, and what became of those that did. A migration id
+ * names one arrival for ever; a guest can arrive only once at a time.
+ */
+import { Changes, type EndingRecord } from "@ferry/agent-kit";
+import { verdictOf } from "@ferry/protocol";
+import type { Arrival, ArrivalView } from "./arrival.js";
+import { removeRunDirectory } from "@ferry/qemu";
+import { readCause } from "./cause.js";
+import type { Host } from "./host.js";
+
+export class Arrivals {
+  /** Bumped whenever any arrival changes. */
+  readonly changes = new Changes();
+  readonly #live = new Map<string, Arrival>();
+  readonly #reserved = new Set<string>();
+  readonly #ended = new Map<string, ArrivalView>();
+
+  constructor(readonly host: Omit<Host, "settled">) {}
+
+  /** Reads what ended before this agent started. */
+  async load(): Promise<void> {
+    for (const ending of await this.host.store.endings.list()) {
+      this.#ended.set(ending.body.migrationId, viewOfEnding(ending.body, ending.endedAt));
+    }
+  }
+
+  /** The arrival under way (or settled since this agent started), if there is one. */
+  live(migrationId: string): Arrival | undefined {
+    return this.#live.get(migrationId);
+  }
+
+  ended(migrationId: string): ArrivalView | undefined {
+    return this.#ended.get(migrationId);
+  }
+
+  /** The arrival of a guest that is not settled yet. */
+  ofGuest(guestId: string): Arrival | undefined {
+    for (const arrival of this.#live.values()) {
+      if (arrival.guestId === guestId && !arrival.settled) return arrival;
+    }
+    return undefined;
+  }
+
+  /** Arrivals that are not settled. */
+  underWay(): Arrival[] {
+    return [...this.#live.values()].filter((arrival) => !arrival.settled);
+  }
+
+  /** Everything known, newest first. */
+  views(): ArrivalView[] {
+    const views = new Map(this.#ended);
+    for (const [id, arrival] of this.#live) views.set(id, arrival.view());
+    return [...views.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
+  }
+
+  /** Somebody is being admitted under that id, or that guest. */
+  reserved(migrationId: string, guestId: string): boolean {
+    return this.#reserved.has(migrationId) || this.#reserved.has(`guest ${guestId}`);
+  }
+
+  /** Keeps others out while admission looks around; gives the place back when called. */
+  reserve(migrationId: string, guestId: string): () => void {
+    const names = [migrationId, `guest ${guestId}`];
+    for (const name of names) this.#reserved.add(name);
+    return () => {
+      for (const name of names) this.#reserved.delete(name);
+    };
+  }
+
+  add(arrival: Arrival): void {
+    this.#live.set(arrival.migrationId, arrival);
+    void this.#follow(arrival);
+  }
+
+  async #follow(arrival: Arrival): Promise<void> {
+    let seen = -1;
+    let phase: string | undefined;
+    const { active } = this.host.metrics;
+    for (;;) {
+      seen = await arrival.changes.after(seen);
+      if (phase !== undefined) active.dec({ role: "destination", phase });
+      phase = arrival.phase;
+      if (!arrival.settled) active.inc({ role: "destination", phase });
+      this.changes.bump();
+      if (arrival.settled) return;
+    }
+  }
+
+  /** Called once by an arrival that has its verdict, after the verdict is on disk. */
+  settled(arrival: Arrival): void {
+    this.#ended.set(arrival.migrationId, arrival.view());
+    void this.#tidy(arrival);
+  }
+
+  async #tidy(arrival: Arrival): Promise<void> {
+    const { log, ports, store } = this.host;
+    try {
+      if (arrival.port !== undefined) ports.giveBack(arrival.port);
+      await arrival.tunnel?.stop();
+      if (arrival.phase === "landed") {
+        // The guest belongs to the source agent of this host now, which opens a monitor of its own.
+        arrival.qmp?.close();
+        arrival.keeper?.letGo();
+      }
+      if (arrival.phase === "returned") {
+        arrival.qmp?.close();
+        await removeRunDirectory(arrival.record.guest.runDir);
+      }
+      await store.endings.annotate(arrival.migrationId, {
+        ...(arrival.cause === undefined ? {} : { cause: arrival.cause }),
+        ...(arrival.reason === "" ? {} : { reason: arrival.reason }),
+        ...(arrival.downtimeMs === undefined ? {} : { downtimeMs: arrival.downtimeMs }),
+      });
+    } catch (error) {
+      log.warn({ migration_id: arrival.migrationId, err: error }, "not tidied away");
+    }
+  }
+
+  /** The source heard the verdict and wrote it down: after 7 days it may be forgotten. */
+  async acknowledge(migrationId: string, arrival: string): Promise<void> {
+    const view = this.#ended.get(migrationId);
+    if (view === undefined || view.arrival !== arrival) return;
+    await this.host.store.endings.acknowledge(migrationId);
+  }
+}
+
+function viewOfEnding(ending: EndingRecord, endedAt: Date): ArrivalView {
+  return {
+    migrationId: ending.migrationId,
+    guestId: ending.guestId,
+    arrival: ending.arrival,
+    phase: ending.phase,
+    verdict: verdictOf(ending.phase as Parameters<typeof verdictOf>[0]), // endings end in a phase of the table
+    cause: readCause(ending.cause),
+    reason: ending.reason ?? "",
+    peerAgentId: ending.peerAgentId,
+    transport: ending.transport,
+    startedAt: new Date(ending.startedAt),
+    endedAt,
+    downtimeMs: ending.downtimeMs,
+    tethered: false,
+  };
+}

@@ -1,0 +1,238 @@
+/*
+ * What the destination's table orders, done to a real QEMU. Every effect starts at once, never
+ * throws, and reports what came of it as the next thing heard.
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { DestinationEffect } from "@ferry/protocol";
+import {
+  commandLine,
+  cont,
+  launchQemu,
+  look,
+  lookIncoming,
+  makeRunDirectory,
+  openIncoming,
+  PortTaken,
+  watchIncoming,
+  writePskFile,
+} from "@ferry/qemu";
+import { connect } from "@ferry/qmp";
+import { StoreUnwritable } from "@ferry/store";
+import { startTunnel } from "@ferry/tunnel";
+import type { Arrival } from "./arrival.js";
+
+/** How long a new QEMU may take until its monitor answers, in milliseconds. */
+const MONITOR_TIMEOUT_MS = 15_000;
+/** After a lost answer of `cont` or `query-status`, QEMU is looked at again after this time. */
+const LOOK_AGAIN_MS = 250;
+
+export function act(arrival: Arrival, effect: DestinationEffect): void {
+  void EFFECTS[effect](arrival);
+}
+
+const EFFECTS: Record<DestinationEffect, (arrival: Arrival) => Promise<void>> = {
+  launch,
+  kill,
+  freeKeeper,
+  cont: resumeGuest,
+  look: lookThenResume,
+};
+
+/** Starts QEMU under its keeper and lets it listen; writes the arrival down meanwhile. */
+async function launch(arrival: Arrival): Promise<void> {
+  const { host, record } = arrival;
+  const { spec, runDir, accelerator } = record.guest;
+  arrival.launching = true;
+  try {
+    // Both take a few milliseconds and neither needs the other: an agent that dies in between
+    // leaves either a record without QEMU, or nothing, since the keeper dies with it.
+    const accepted = arrival.accept();
+    accepted.catch(() => {}); // awaited below; a QEMU that cannot start must not hide it
+    await makeRunDirectory(runDir);
+    const keeper = await launchQemu({
+      runDir,
+      binary: host.config.qemu.binary,
+      keeperPath: host.keeperPath,
+      cgroups: host.config.qemu.cgroups,
+      argv: commandLine(spec, {
+        accelerator,
+        runDir,
+        monitors: ["source.qmp", "destination.qmp", "debug.qmp"],
+        incoming: true,
+        paused: true,
+        sandbox: host.config.qemu.sandbox,
+      }),
+    });
+    guard(arrival, keeper);
+    if (arrival.killWanted) return;
+    arrival.qmp = await connect(join(runDir, "destination.qmp"), { timeoutMs: MONITOR_TIMEOUT_MS });
+    follow(arrival);
+    await listen(arrival);
+    await accepted;
+    arrival.record = {
+      ...arrival.record,
+      guest: { ...arrival.record.guest, processes: { keeper: keeper.keeper, qemu: keeper.qemu } },
+    };
+    await arrival.hear("listening");
+  } catch (error) {
+    host.log.warn({ migration_id: arrival.migrationId, err: error }, "QEMU could not be prepared");
+    const cause = error instanceof StoreUnwritable ? "host_fault" : "qemu_died";
+    await arrival.fail(cause, message(error));
+  } finally {
+    arrival.launching = false;
+    if (arrival.killWanted) void kill(arrival);
+  }
+}
+
+/** From now on the end of QEMU or of its keeper is heard. */
+export function guard(arrival: Arrival, keeper: NonNullable<Arrival["keeper"]>): void {
+  arrival.keeper = keeper;
+  void keeper.reaped.then((death) =>
+    arrival.hear("qemuGone", { cause: "qemu_died", reason: `QEMU ended by itself: ${death.summary}` }),
+  );
+  void keeper.keeperGone.then(() => arrival.hear("keeperGone"));
+}
+
+/** Hears what QEMU says of the incoming stream. */
+export function follow(arrival: Arrival): void {
+  const { qmp } = arrival;
+  if (qmp === undefined) return;
+  watchIncoming(qmp, (news) => {
+    if (news.kind === "loaded") void arrival.hear("loaded");
+    if (news.kind === "failed") void arrival.fail("qemu_died", news.reason);
+    if (news.kind === "resumed") arrival.resumedAtUs = news.atUs;
+  });
+}
+
+/** Opens the incoming side on the transport that Prepare asked for, with a key of its own. */
+async function listen(arrival: Arrival): Promise<void> {
+  const { host, record, qmp } = arrival;
+  if (qmp === undefined) return;
+  const { runDir } = record.guest;
+  const { migration } = host.config;
+  const key = randomBytes(32).toString("hex");
+  if (record.arrival.transport === "tunnel") {
+    const path = join(runDir, "incoming");
+    await openIncoming(qmp, { kind: "unix", path });
+    arrival.tunnel = await startTunnel({
+      role: "accept",
+      listen: { host: migration.listenHost, ports: host.ports.free() },
+      connectPath: path,
+      migrationId: arrival.migrationId,
+      key,
+      security: host.tunnelSecurity(record.arrival.sourceAgentId),
+    });
+    arrival.endpoint = { host: migration.advertiseHost ?? "", port: arrival.tunnel.port, key };
+    return;
+  }
+  const keyDir = join(runDir, "keys");
+  const encrypted = record.arrival.transport === "direct";
+  if (encrypted) await writePskFile(keyDir, key);
+  for (const port of host.ports.free()) {
+    host.ports.take(port);
+    arrival.port = port;
+    try {
+      await openIncoming(qmp, {
+        kind: "tcp",
+        host: migration.listenHost,
+        port,
+        ...(encrypted ? { key: { dir: keyDir } } : {}),
+      });
+    } catch (error) {
+      host.ports.giveBack(port);
+      arrival.port = undefined;
+      if (error instanceof PortTaken) continue; // somebody else on this machine has it
+      throw error;
+    }
+    arrival.endpoint = { host: migration.advertiseHost ?? "", port, key: encrypted ? key : "" };
+    return;
+  }
+  throw new Error(
+    `no port is free for an incoming migration in ${migration.portFirst}-${migration.portLast}: ` +
+      "widen migration.port_first..port_last in the configuration",
+  );
+}
+
+/** SIGKILL, until reaped. Many guests are killed in parallel: each has its own keeper. */
+async function kill(arrival: Arrival): Promise<void> {
+  if (arrival.keeper !== undefined) {
+    await arrival.keeper.kill(); // its reaping is heard by `guard`
+    return;
+  }
+  if (arrival.launching) {
+    arrival.killWanted = true;
+    return;
+  }
+  await arrival.hear("qemuGone");
+}
+
+/** The keeper must have answered before `landing` is written: an old one would kill a landed guest. */
+async function freeKeeper(arrival: Arrival): Promise<void> {
+  try {
+    await arrival.keeper?.free();
+    await arrival.hear("freed");
+  } catch (error) {
+    arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "keeper not freed");
+    await arrival.hear("keeperGone");
+  }
+}
+
+/** The commit point: `landing` is on disk, and this is the first `cont` this QEMU ever sees. */
+async function resumeGuest(arrival: Arrival): Promise<void> {
+  // A guest that was paused lands paused: nothing is sent, and nothing more can go wrong.
+  if (arrival.record.guest.paused) {
+    await arrival.hear("ran");
+    return;
+  }
+  try {
+    const { qmp } = arrival;
+    if (qmp === undefined) throw new Error("no monitor");
+    const answer = await cont(qmp);
+    if (answer === "ran") await arrival.hear("ran");
+    else await arrival.hear("contRefused", { cause: "host_fault", reason: answer.refused });
+  } catch (error) {
+    // Only an explicit error is a refusal. An answer that was lost proves nothing: look again.
+    arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "cont: no answer");
+    await arrival.hear("restarted");
+  }
+}
+
+/** A `cont` may have been sent: ask before sending another. A refusal now is `perished`. */
+async function lookThenResume(arrival: Arrival): Promise<void> {
+  if (arrival.record.guest.paused) {
+    await arrival.hear("ran");
+    return;
+  }
+  try {
+    if (arrival.qmp === undefined || arrival.qmp.closed) {
+      arrival.qmp = await connect(join(arrival.record.guest.runDir, "destination.qmp"), {
+        timeoutMs: MONITOR_TIMEOUT_MS,
+      });
+      follow(arrival);
+    }
+    if ((await look(arrival.qmp)).running) {
+      await arrival.hear("ran");
+      return;
+    }
+    const answer = await cont(arrival.qmp);
+    if (answer === "ran") await arrival.hear("ran");
+    else await arrival.hear("contRefused", { cause: "host_fault", reason: answer.refused });
+  } catch (error) {
+    arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "QEMU does not say");
+    // If it died, its keeper tells; if it is slow, it is asked again.
+    setTimeout(() => {
+      if (arrival.phase === "relanding") void lookThenResume(arrival);
+    }, LOOK_AGAIN_MS).unref();
+  }
+}
+
+/** On finding a QEMU after a restart, or on entering a phase: an event may have been lost. */
+export async function lookAtIncoming(arrival: Arrival): Promise<void> {
+  if (arrival.qmp === undefined) return;
+  if ((await lookIncoming(arrival.qmp)) === "loaded") await arrival.hear("loaded");
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,19 @@
+import type { Config, Logger, Metrics } from "@ferry/agent-kit";
+import type { DestinationStore } from "./store.js";
+import type { Arrival } from "./arrival.js";
+import type { Ports } from "./ports.js";
+
+/** What every arrival needs of the host it arrives at. */
+export interface Host {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly store: DestinationStore;
+  readonly ports: Ports;
+  /** Where the keeper's script is installed. */
+  readonly keeperPath: string;
+  /** TLS for a tunnel that only `sourceAgentId` may open. */
+  tunnelSecurity(sourceAgentId: string): import("@ferry/tunnel").Security;
+  /** An arrival has its verdict: its ports, sockets and files are to be tidied away. */
+  settled(arrival: Arrival): void;
+}

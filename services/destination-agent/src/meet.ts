@@ -1,0 +1,153 @@
+/*
+ * Meet, the destination's side: the only place where a word about custody comes in. The source
+ * dials, says who it is and which arrival it means, and restates its word on every beat; we answer
+ * every message, every change and every beat with what we know. A word that names another arrival
+ * is not heard: a destination that lost its disk and was prepared again under the same id would
+ * truthfully say `returned` of the wrong guest.
+ */
+import { checkMigrationId, type PeerIdentity, toWireTransport, toWireVerdict } from "@ferry/agent-kit";
+import {
+  Fault,
+  type MeetRequest,
+  type MeetResponse,
+  SourceWord,
+  Verdict as WireVerdict,
+} from "@ferry/contract";
+import type { Arrival } from "./arrival.js";
+import type { Arrivals } from "./arrivals.js";
+import { toWireCause } from "./cause.js";
+
+/** Phases in which the source may still need to know where to send. */
+const SENDING: ReadonlySet<string> = new Set(["prepared", "receiving", "receivingOrdered"]);
+
+export interface MeetCall {
+  readonly requests: AsyncIterable<MeetRequest>;
+  readonly peer: PeerIdentity;
+  readonly signal: AbortSignal;
+  write(response: MeetResponse): void;
+}
+
+export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number) {
+  return async (call: MeetCall): Promise<void> => {
+    let bound: { migrationId: string; sourceAgentId: string } | undefined;
+    const restate = () => {
+      if (bound !== undefined) call.write(answer(arrivals, agentId, bound.migrationId));
+    };
+    const beat = setInterval(restate, beatMs);
+    const hangUp = new AbortController();
+    call.signal.addEventListener("abort", () => hangUp.abort(), { once: true });
+    try {
+      for await (const request of call.requests) {
+        const migrationId = checkMigrationId(request.migrationId);
+        if (bound === undefined) {
+          checkPeer(call.peer, request.sourceAgentId);
+          bound = { migrationId, sourceAgentId: request.sourceAgentId };
+          void follow(arrivals, migrationId, restate, hangUp.signal);
+        }
+        if (migrationId !== bound.migrationId || request.sourceAgentId !== bound.sourceAgentId) {
+          throw new Fault("ID_CONFLICT", "a Meet stream is about one migration of one source");
+        }
+        await listen(arrivals, request);
+        restate();
+      }
+    } finally {
+      clearInterval(beat);
+      hangUp.abort();
+    }
+  };
+}
+
+/** Tells the source at once when the arrival's phase changes. */
+async function follow(
+  arrivals: Arrivals,
+  migrationId: string,
+  restate: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const arrival = arrivals.live(migrationId);
+  if (arrival === undefined) return;
+  let seen = arrival.changes.version;
+  while (!signal.aborted && !arrival.settled) {
+    seen = await arrival.changes.after(seen, signal);
+    if (!signal.aborted) restate();
+  }
+}
+
+/** Hears one message: who means this arrival, and what the source says of custody. */
+async function listen(arrivals: Arrivals, request: MeetRequest): Promise<void> {
+  const arrival = arrivals.live(request.migrationId);
+  const number = request.arrival.toString();
+  if (arrival !== undefined && !arrival.settled) {
+    const { sourceAgentId } = arrival.record.arrival;
+    if (sourceAgentId !== request.sourceAgentId || arrival.guestId !== request.guestId) {
+      throw new Fault(
+        "WRONG_PEER",
+        `migration ${request.migrationId} was prepared for guest ${arrival.guestId} of ${sourceAgentId}, not for ${request.guestId} of ${request.sourceAgentId}`,
+      );
+    }
+    if (request.arrival === 0n) await arrival.hear("met");
+    else if (number === arrival.record.arrival.arrival) await hearWord(arrival, request);
+  }
+  if (request.acknowledged !== WireVerdict.UNSPECIFIED) {
+    await arrivals.acknowledge(request.migrationId, number);
+  }
+}
+
+async function hearWord(arrival: Arrival, request: MeetRequest): Promise<void> {
+  if (request.stoppedAtUs > 0n) arrival.stoppedAtUs = Number(request.stoppedAtUs);
+  switch (request.word) {
+    case SourceWord.RELEASED:
+      await arrival.hear("released");
+      break;
+    case SourceWord.BEREFT:
+      await arrival.hear("bereft");
+      break;
+    case SourceWord.RECALLED:
+      await arrival.hear("recalled", {
+        cause: "recalled",
+        reason: "the source took the guest back",
+      });
+      break;
+    default:
+      // It only asks. A source that restarted in `performing` is met again already.
+      await arrival.hear("met");
+  }
+}
+
+/** What this destination says now. */
+function answer(arrivals: Arrivals, agentId: string, migrationId: string): MeetResponse {
+  const live = arrivals.live(migrationId);
+  const view = live?.view() ?? arrivals.ended(migrationId);
+  if (view === undefined) {
+    return {
+      destinationAgentId: agentId,
+      arrival: 0n,
+      verdict: WireVerdict.UNSPECIFIED,
+      tethered: false,
+      endpoint: undefined,
+      cause: toWireCause(undefined),
+      reason: "",
+    };
+  }
+  const endpoint = live?.endpoint;
+  return {
+    destinationAgentId: agentId,
+    arrival: BigInt(view.arrival),
+    verdict: toWireVerdict(view.verdict),
+    tethered: view.tethered,
+    endpoint:
+      endpoint !== undefined && SENDING.has(view.phase)
+        ? { ...endpoint, transport: toWireTransport(view.transport) }
+        : undefined,
+    cause: toWireCause(view.cause),
+    reason: view.reason,
+  };
+}
+
+/** The certificate must be that of the host the source claims to be on. */
+function checkPeer(peer: PeerIdentity, sourceAgentId: string): void {
+  if (peer.kind === "plaintext") return; // an operator chose to trust the network
+  if (peer.kind === "agent" && sourceAgentId === `${peer.hostId}/source`) return;
+  throw new Fault("WRONG_PEER", `the caller's certificate does not belong to ${sourceAgentId}`);
+}
+

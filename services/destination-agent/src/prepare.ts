@@ -1,0 +1,215 @@
+/*
+ * Prepare is the tether. While this stream is open the prepared guest may live; when it is cut,
+ * for whatever reason, the arrival's table hears it and decides. The guest is tied only once it
+ * was accepted: a second Prepare on a live id is refused, and its own end must not cut the first
+ * caller's tether. A half-close is not an end, so nothing here listens to it.
+ */
+import { randomBytes } from "node:crypto";
+import {
+  checkAddressee,
+  checkMigrationId,
+  fromWireTransport,
+  guestRunDirectory,
+  invalid,
+} from "@ferry/agent-kit";
+import {
+  Fault,
+  type PrepareOpen,
+  type PrepareRequest,
+  type PrepareResponse,
+  toStatus,
+} from "@ferry/contract";
+import type { Tie } from "@ferry/tether";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { type AdmissionHost, type Candidate, candidateOf, findBlockers, refusal } from "./admission.js";
+import { Arrival } from "./arrival.js";
+import type { Arrivals } from "./arrivals.js";
+
+type PrepareCall = ServerDuplexStream<PrepareRequest, PrepareResponse>;
+
+/** A deadline shorter than this is likely a framework's default, and would kill a real guest. */
+const SHORT_DEADLINE_MS = 10 * 60_000;
+const HEARTBEAT_MIN_MS = 100;
+const HEARTBEAT_MAX_MS = 60_000;
+
+export interface PrepareOptions {
+  readonly agentId: string;
+  readonly arrivals: Arrivals;
+  readonly host: AdmissionHost;
+  /** "host:port" source agents are told to dial; empty: whatever address the caller used. */
+  readonly advertise: string;
+  tie(call: PrepareCall, heartbeatMs: number): Tie;
+  draining(): boolean;
+}
+
+export function prepareHandler(options: PrepareOptions) {
+  return (call: PrepareCall): void => {
+    prepare(call, options).catch((error: unknown) => {
+      if (!(error instanceof Fault)) options.host.log.error({ err: error }, "Prepare failed");
+      call.emit("error", toStatus(error));
+    });
+  };
+}
+
+async function prepare(call: PrepareCall, options: PrepareOptions): Promise<void> {
+  const { agentId, arrivals, host } = options;
+  const open = await opening(call);
+  checkAddressee(open, agentId);
+  const migrationId = checkMigrationId(open.migrationId);
+  checkHeartbeat(open.heartbeatIntervalMs);
+  const candidate = candidateOf(open.description, fromWireTransport(open.transport));
+
+  if (open.validateOnly) {
+    const blockers = await findBlockers(candidate, host, arrivals);
+    call.write({ agentId, event: { $case: "validated", value: { blockers } } });
+    call.end();
+    return;
+  }
+  if (options.draining()) {
+    throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
+  }
+  const arrival = await admit(migrationId, candidate, options);
+  const tie = options.tie(call, open.heartbeatIntervalMs);
+  void arrival.hear("prepare");
+  arrival.tether(tie); // fires at once if the caller is gone already; heard after `prepare`
+  call.on("data", () => tie.heartbeat());
+
+  const beat = setInterval(
+    () => call.write({ agentId, event: { $case: "beat", value: {} } }),
+    host.config.timeouts.tetherBeatMs,
+  );
+  try {
+    await tell(call, arrival, options);
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** The stream's first message. A caller that hangs up before it has prepared nothing. */
+async function opening(call: PrepareCall): Promise<PrepareOpen> {
+  const first = await new Promise<PrepareRequest | undefined>((resolve) => {
+    call.once("data", resolve);
+    call.once("end", () => resolve(undefined));
+    call.once("cancelled", () => resolve(undefined));
+  });
+  if (first?.message?.$case !== "open") throw invalid("open", "the first message must be `open`");
+  return first.message.value;
+}
+
+function checkHeartbeat(intervalMs: number): void {
+  if (intervalMs === 0) return;
+  if (intervalMs < HEARTBEAT_MIN_MS || intervalMs > HEARTBEAT_MAX_MS) {
+    throw invalid(
+      "heartbeat_interval_ms",
+      `0, or ${HEARTBEAT_MIN_MS} to ${HEARTBEAT_MAX_MS}, not ${intervalMs}`,
+    );
+  }
+}
+
+/** Accepts the guest, or throws with every reason against it. Two callers cannot both be accepted. */
+async function admit(
+  migrationId: string,
+  candidate: Candidate,
+  { arrivals, host, agentId }: PrepareOptions,
+): Promise<Arrival> {
+  const known = arrivals.live(migrationId)?.view() ?? arrivals.ended(migrationId);
+  if (known !== undefined && known.verdict !== "pending") {
+    throw new Fault(
+      "MIGRATION_OVER",
+      `migration ${migrationId} is over (${known.verdict}): begin again under a new id`,
+      { verdict: known.verdict, ...(known.cause === undefined ? {} : { cause: known.cause }) },
+    );
+  }
+  const { guestId } = candidate.spec;
+  if (known !== undefined || arrivals.reserved(migrationId, guestId)) {
+    throw new Fault(
+      "TETHER_HELD",
+      `migration ${migrationId} is prepared on ${agentId} already, and its caller holds the tether`,
+    );
+  }
+  const release = arrivals.reserve(migrationId, guestId);
+  try {
+    const blockers = await findBlockers(candidate, host, arrivals);
+    if (blockers.length > 0) throw refusal(blockers);
+    const now = new Date().toISOString();
+    const arrival = new Arrival(
+      { ...host, settled: (settled) => arrivals.settled(settled) },
+      {
+        guest: {
+          spec: { ...candidate.spec, disks: [...candidate.spec.disks], nics: [...candidate.spec.nics] },
+          runDir: guestRunDirectory(host.config.runDir, migrationId),
+          qemuVersion: host.qemuVersion,
+          accelerator: candidate.accelerator,
+          cpuProperties: { ...candidate.cpuProperties },
+          paused: candidate.paused,
+          since: now,
+        },
+        arrival: {
+          migrationId,
+          phase: "preparing",
+          arrival: arrivalNumber(),
+          sourceAgentId: candidate.sourceAgentId,
+          transport: candidate.transport,
+          startedAt: now,
+        },
+      },
+    );
+    arrivals.add(arrival);
+    return arrival;
+  } finally {
+    release();
+  }
+}
+
+/** 64 random bits, never 0: 0 means "none known". */
+function arrivalNumber(): string {
+  const number = randomBytes(8).readBigUInt64BE();
+  return number === 0n ? arrivalNumber() : number.toString();
+}
+
+/** Tells the caller what happens until the end, which is OK after landing and an error otherwise. */
+async function tell(call: PrepareCall, arrival: Arrival, options: PrepareOptions): Promise<void> {
+  const { agentId } = options;
+  let seen = -1;
+  let told: string | undefined;
+  let prepared = false;
+  while (!arrival.settled) {
+    seen = await arrival.changes.after(seen);
+    if (arrival.phase === told) continue;
+    told = arrival.phase;
+    if (!prepared && arrival.phase === "prepared") {
+      prepared = true;
+      call.write({ agentId, event: { $case: "prepared", value: preparedEvent(call, options) } });
+    }
+    call.write({ agentId, event: { $case: "phase", value: { phase: told } } });
+  }
+  if (arrival.phase === "landed") {
+    call.write({ agentId, event: { $case: "landed", value: { guestId: arrival.guestId } } });
+    call.end();
+    return;
+  }
+  const { verdict, cause } = arrival;
+  const details = { verdict, ...(cause === undefined ? {} : { cause }) };
+  throw new Fault(
+    prepared ? "TETHER_CUT" : "QEMU_FAILED",
+    `the guest was discarded (${verdict}): ${arrival.reason || "it could not be prepared"}`,
+    details,
+  );
+}
+
+function preparedEvent(call: PrepareCall, { advertise, host }: PrepareOptions) {
+  const deadline = Number(call.getDeadline());
+  const { timeMs, timeoutMs } = host.config.keepalive;
+  const warnings: string[] = [];
+  if (deadline - Date.now() < SHORT_DEADLINE_MS) {
+    warnings.push(
+      `this stream's deadline passes in ${Math.max(0, Math.round((deadline - Date.now()) / 1000))} s and will kill the guest then unless it has landed: call Prepare without a deadline`,
+    );
+  }
+  return {
+    peerAddress: advertise,
+    tetherExpiresAt: Number.isFinite(deadline) ? new Date(deadline) : undefined,
+    warnings,
+    keepaliveBoundMs: timeMs + timeoutMs,
+  };
+}

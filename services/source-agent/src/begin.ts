@@ -1,0 +1,189 @@
+/*
+ * Begin leases a guest to a migration, describes it, and lists everything that stands in the way.
+ * It moves nothing: a lease that lapses harms nobody.
+ */
+import {
+  checkAddressee,
+  checkGuestId,
+  checkMigrationId,
+  toWireAccelerator,
+  toWireSpec,
+} from "@ferry/agent-kit";
+import {
+  type BeginRequest,
+  type BeginResponse,
+  type Blocker,
+  Fault,
+  type GuestDescription,
+  GuestState,
+} from "@ferry/contract";
+import { migrationBlockers } from "@ferry/qemu";
+import { Departure } from "./departure.js";
+import type { Departures } from "./departures.js";
+import type { Resident } from "./resident.js";
+import type { Residents } from "./residents.js";
+
+export interface BeginOptions {
+  readonly agentId: string;
+  readonly hostId: string;
+  readonly residents: Residents;
+  readonly departures: Departures;
+  draining(): boolean;
+}
+
+/** Phases in which a lease may still be taken over: nothing moves yet. */
+const LEASED: ReadonlySet<string> = new Set(["begun"]);
+
+export function beginHandler(options: BeginOptions) {
+  const { agentId, residents } = options;
+  return async (request: BeginRequest): Promise<BeginResponse> => {
+    checkAddressee(request, agentId);
+    const migrationId = checkMigrationId(request.migrationId);
+    const guestId = checkGuestId(request.guestId);
+    if (options.draining()) {
+      throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
+    }
+    return residents.turns.take(guestId, () =>
+      begin(migrationId, guestId, request.validateOnly, options),
+    );
+  };
+}
+
+async function begin(
+  migrationId: string,
+  guestId: string,
+  validateOnly: boolean,
+  options: BeginOptions,
+): Promise<BeginResponse> {
+  const { agentId, residents, departures } = options;
+  const resident = await residents.find(guestId);
+  if (resident === undefined) {
+    throw new Fault("GUEST_UNKNOWN", `no guest ${guestId} lives on ${options.hostId}`);
+  }
+  const known = departures.live(migrationId);
+  refuseOther(migrationId, guestId, departures);
+  const blockers = await findBlockers(resident, migrationId, departures);
+  const description = describe(resident, options);
+  const leaseMs = departures.host.config.timeouts.leaseMs;
+  if (validateOnly) return { agentId, description, leaseMs: 0, blockers };
+  if (blockers.length > 0) throw refusal(blockers);
+
+  if (known !== undefined) {
+    if (known.phase === "begun") residents.leases.renew(known, leaseMs);
+    return { agentId, description, leaseMs, blockers };
+  }
+  const other = departures.ofGuest(guestId);
+  if (other !== undefined) {
+    other.fail("SUPERSEDED", `migration ${migrationId} took the lease over`);
+    await other.hear("lapsed");
+  }
+  const departure = new Departure(departures.hostOfDepartures(), resident, {
+    migrationId,
+    guestId,
+    phase: "begun",
+    startedAt: new Date().toISOString(),
+    destinationAddress: "",
+    destinationAgentId: "",
+    arrival: "0",
+    before: "",
+    transport: "direct",
+    bandwidthBytesPerSecond: 0,
+    downtimeLimitMs: 0,
+    paused: resident.record.guest.paused,
+    reason: "",
+  });
+  departures.add(departure);
+  await departure.hear("begin");
+  residents.leases.renew(departure, leaseMs);
+  return { agentId, description, leaseMs, blockers };
+}
+
+/** The same id means the same migration of the same guest, for ever. */
+function refuseOther(migrationId: string, guestId: string, departures: Departures): void {
+  const live = departures.live(migrationId);
+  const known = live ?? departures.ended(migrationId);
+  if (known === undefined) return;
+  if (known.guestId !== guestId) {
+    throw new Fault(
+      "ID_CONFLICT",
+      `migration ${migrationId} is about guest ${known.guestId}, not ${guestId}: use a new id`,
+    );
+  }
+  if (known.settled) {
+    throw new Fault(
+      "MIGRATION_OVER",
+      `migration ${migrationId} is over (${known.verdict}): begin again under a new id`,
+      { verdict: known.verdict },
+    );
+  }
+}
+
+async function findBlockers(
+  resident: Resident,
+  migrationId: string,
+  departures: Departures,
+): Promise<Blocker[]> {
+  const { guestId } = resident;
+  const blockers: Blocker[] = [];
+  const other = departures.ofGuest(guestId);
+  if (other !== undefined && other.migrationId !== migrationId && !LEASED.has(other.phase)) {
+    blockers.push({
+      reason: "GUEST_BUSY",
+      subject: other.migrationId,
+      description: `migration ${other.migrationId} has the guest (${other.phase}): let it end first`,
+    });
+  }
+  const { departuresMax } = departures.host.config.limits;
+  const leaving = departures.underWay().filter((each) => each.guestId !== guestId);
+  if (leaving.length >= departuresMax) {
+    blockers.push({
+      reason: "NO_SLOT",
+      subject: `${departuresMax}`,
+      description: "as many guests as this host lets go of are leaving",
+    });
+  }
+  if (resident.dead || resident.stopping || resident.qmp === undefined) {
+    blockers.push({
+      reason: "GUEST_NOT_RUNNING",
+      subject: guestId,
+      description: resident.dead
+        ? `the guest's QEMU is gone: ${resident.reason}`
+        : "the guest is starting or stopping",
+    });
+    return blockers;
+  }
+  if (resident.state === GuestState.ERROR) {
+    blockers.push({
+      reason: "GUEST_NOT_RUNNING",
+      subject: guestId,
+      description: `QEMU says ${resident.qemuState}: stop the guest, or mend what it stumbled over`,
+    });
+  }
+  for (const reason of await migrationBlockers(resident.qmp)) {
+    blockers.push({ reason: "MIGRATION_BLOCKED", subject: guestId, description: reason });
+  }
+  return blockers;
+}
+
+function refusal(blockers: readonly Blocker[]): Fault {
+  const text = blockers.map((each) => `${each.reason}: ${each.description}`).join("; ");
+  const details = { blockers: [...blockers] };
+  const first = blockers[0]?.reason;
+  if (first === "GUEST_BUSY") return new Fault("GUEST_BUSY", text, details);
+  if (first === "NO_SLOT") return new Fault("NO_SLOT", text, { ...details, retryAfterMs: 5_000 });
+  if (first === "GUEST_NOT_RUNNING") return new Fault("GUEST_NOT_RUNNING", text, details);
+  return new Fault("HOST_UNFIT", text, details);
+}
+
+function describe(resident: Resident, { agentId, hostId }: BeginOptions): GuestDescription {
+  const { guest } = resident.record;
+  return {
+    spec: toWireSpec(guest.spec),
+    sourceAgentId: agentId,
+    sourceHostId: hostId,
+    qemuVersion: guest.qemuVersion,
+    accelerator: toWireAccelerator(guest.accelerator),
+    cpuProperties: guest.cpuProperties,
+    paused: guest.paused,
+  };
+}

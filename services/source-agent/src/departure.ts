@@ -1,0 +1,352 @@
+/*
+ * One leaving guest: the source's table, run in the world. This file knows what is written when,
+ * what is said to the destination and what is heard from it; what touches QEMU is in effects.ts.
+ * Custody is given away in one place: `released` is written, synced, and only then said.
+ */
+import { type Answer, Changes, type DepartureRecord, Driver, fromWireVerdict } from "@ferry/agent-kit";
+import { type FaultRead, type MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
+import {
+  type SourceEffect,
+  type SourceHeard,
+  type SourcePhase,
+  source,
+  sourceDurability,
+  sourceSettled,
+  sourceWord,
+  type Verdict,
+} from "@ferry/protocol";
+import type { Progress } from "@ferry/qemu";
+import type { Tunnel } from "@ferry/tunnel";
+import { act, fingerprint } from "./effects.js";
+import type { Host } from "./host.js";
+import type { MeetCall } from "./meet-call.js";
+import type { Resident } from "./resident.js";
+
+/** The disk refused a step that cannot be taken back: it is tried again after this time. */
+const REWRITE_AFTER_MS = 500;
+
+/** Where the destination wants the guest sent. Holds the migration's key: never logged, never listed. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly key: string;
+}
+
+/** Why a migration failed: UPPER_SNAKE, and a sentence. */
+export interface Failure {
+  readonly reason: string;
+  readonly description: string;
+}
+
+/** What the source says when it has nothing to say of custody. */
+const WORDS: Record<ReturnType<typeof sourceWord>, SourceWord> = {
+  none: SourceWord.UNSPECIFIED,
+  released: SourceWord.RELEASED,
+  bereft: SourceWord.BEREFT,
+  recalled: SourceWord.RECALLED,
+};
+
+/** Phases that are written by renaming an ending that was written beforehand. */
+const CLOSED: ReadonlySet<SourcePhase> = new Set(["kept", "gone", "departed"]);
+/** Phases in which a failed migration has the guest back, or has lost it at home. */
+const FAILED: ReadonlySet<SourcePhase> = new Set(["kept", "reclaimed", "lost", "gone"]);
+
+/** Phases after custody was given away. */
+const RELEASED: ReadonlySet<SourcePhase> = new Set([
+  "released",
+  "bereft",
+  "destroying",
+  "departed",
+  "resuming",
+]);
+
+/** Refusals of Meet that dialling again will not change. */
+const FINAL: ReadonlySet<string> = new Set(["WRONG_PEER", "PEER_ONLY", "ID_CONFLICT", "INVALID_REQUEST"]);
+
+export class Departure {
+  readonly changes = new Changes();
+  readonly startedAt: Date;
+  endedAt: Date | undefined;
+  meet: MeetCall | undefined;
+  endpoint: Endpoint | undefined;
+  tunnel: Tunnel | undefined;
+  progress: Progress | undefined;
+  /** QEMU's own idea of the blackout, once it is known. */
+  qemuDowntimeMs = 0;
+  /** When QEMU stopped the guest for the switchover, microseconds since 1970; 0 before. */
+  stoppedAtUs = 0;
+  /** `migrate-continue` was sent, or may have been before a restart. */
+  wentOn: boolean;
+  /** The destination said `perished`: remembered, alarmed, and nobody's to override. */
+  perished = false;
+  /** The downtime limit was raised to what was asked for. */
+  converging = false;
+  /** What went wrong with Meet last, in words; empty if nothing did. */
+  meetTrouble = "";
+  /** Resolves when nothing more will happen at this end. */
+  readonly over: Promise<void>;
+  #end: () => void = () => {};
+  /** The last verdict heard, for the acknowledgement. */
+  verdictHeard: Verdict | undefined;
+  #failure: Failure | undefined;
+  #accepted: Promise<void> | undefined;
+  #phaseSince = performance.now();
+  readonly #driver: Driver<SourcePhase, SourceHeard, SourceEffect>;
+
+  constructor(
+    readonly host: Host,
+    readonly resident: Resident,
+    /** Brought up to date before each write. */
+    public record: DepartureRecord,
+    phase: SourcePhase = "idle",
+  ) {
+    this.startedAt = new Date(record.startedAt);
+    this.over = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.wentOn = phase !== "idle";
+    if (phase !== "idle") this.#accepted = Promise.resolve();
+    this.#driver = new Driver(source, phase, {
+      write: (next) => this.#write(next),
+      act: (effect) => act(this, effect),
+      moved: (step) => this.#moved(step),
+      refused: (at) => this.#refused(at),
+      unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
+    });
+    void resident.keeper?.reaped.then((death) => {
+      this.fail("QEMU_DIED", `the guest's QEMU ended: ${death.summary}`);
+      return this.hear("qemuGone");
+    });
+  }
+
+  get migrationId(): string {
+    return this.record.migrationId;
+  }
+
+  get guestId(): string {
+    return this.record.guestId;
+  }
+
+  get phase(): SourcePhase {
+    return this.#driver.phase;
+  }
+
+  get settled(): boolean {
+    return sourceSettled(this.phase);
+  }
+
+  /** Over for whoever watches Perform: the guest is here, or on its way back, or lost. */
+  get failed(): boolean {
+    return FAILED.has(this.phase);
+  }
+
+  /** Custody was given away; Finish, or the destination's cut, decides. */
+  get released(): boolean {
+    return RELEASED.has(this.phase);
+  }
+
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /** What is decided, as far as this end knows. */
+  get verdict(): Verdict {
+    if (this.phase === "departed") return "landed";
+    if (this.phase === "kept" || this.phase === "gone") return "returned";
+    return this.perished ? "perished" : "pending";
+  }
+
+  hear(heard: SourceHeard, still?: () => boolean): Promise<Answer<SourcePhase>> {
+    return this.#driver.hear(heard, still);
+  }
+
+  /** Remembers why it failed: the first reason wins, the others are its consequences. */
+  fail(reason: string, description: string): void {
+    if (this.#failure !== undefined || this.settled) return;
+    this.#failure = { reason, description };
+  }
+
+  /** Creates the record with all its endings, so that from here on ending is one rename. */
+  accept(): Promise<void> {
+    this.#accepted ??= this.#create();
+    return this.#accepted;
+  }
+
+  async #create(): Promise<void> {
+    // What QEMU says of an earlier migration must never be taken for this one's end.
+    this.record = { ...this.record, before: await fingerprint(this) };
+    await this.host.store.departures.create(this.migrationId, this.record, (phase) => ({
+      migrationId: this.migrationId,
+      guestId: this.guestId,
+      phase,
+      peerAgentId: this.record.destinationAgentId,
+      arrival: this.record.arrival,
+      transport: this.record.transport,
+      startedAt: this.record.startedAt,
+      destinationAddress: this.record.destinationAddress,
+    }));
+  }
+
+  /** What is said over Meet now. No word is said before the phase that says it is written. */
+  say(): MeetRequest {
+    return {
+      migrationId: this.migrationId,
+      guestId: this.guestId,
+      sourceAgentId: this.host.agentId,
+      arrival: BigInt(this.record.arrival),
+      word: WORDS[sourceWord(this.phase)],
+      acknowledged: this.host.acknowledgement(this),
+      stoppedAtUs: BigInt(Math.round(this.stoppedAtUs)),
+    };
+  }
+
+  /** Hears the destination. A word about another arrival is not heard. */
+  heardFromDestination(response: MeetResponse): void {
+    const arrival = response.arrival.toString();
+    if (this.record.arrival === "0") {
+      this.#bind(response, arrival);
+      return;
+    }
+    if (arrival !== this.record.arrival) return;
+    const verdict = fromWireVerdict(response.verdict);
+    if (verdict === undefined || verdict === "pending") return;
+    this.verdictHeard = verdict;
+    if (verdict === "perished" && !this.perished) {
+      this.perished = true;
+      this.changes.bump();
+    }
+    if (verdict !== "landed" && !this.settled) {
+      this.fail("DESTINATION_DISCARDED", response.reason || `the destination says ${verdict}`);
+    }
+    void this.hear(verdict);
+  }
+
+  /** Meet broke, and is dialled again. Before the first meeting, a refusal is an answer. */
+  meetBroke(fault: FaultRead | undefined, error: Error): void {
+    this.meetTrouble = `: ${fault?.message ?? error.message}`;
+    this.host.log.warn(
+      { migration_id: this.migrationId, phase: this.phase, reason: fault?.reason, err: error.message },
+      "Meet broke; dialling again",
+    );
+    if (this.phase === "meeting" && fault !== undefined && FINAL.has(fault.reason)) {
+      this.fail("DESTINATION_REFUSED", fault.message);
+      void this.hear("abort");
+    }
+  }
+
+  /** Progress changed: wakes those who watch. */
+  tick(): void {
+    this.changes.bump();
+  }
+
+  /** The first meeting: binds this departure to one arrival, for ever. */
+  #bind(response: MeetResponse, arrival: string): void {
+    if (this.phase !== "meeting") return;
+    if (arrival === "0") {
+      this.fail("DESTINATION_UNPREPARED", "the destination knows no such migration: call Prepare there first");
+      void this.hear("abort");
+      return;
+    }
+    const verdict = fromWireVerdict(response.verdict);
+    if (verdict !== "pending") {
+      this.fail("DESTINATION_DISCARDED", response.reason || `the destination says ${verdict}`);
+      void this.hear("abort");
+      return;
+    }
+    const { endpoint } = response;
+    if (endpoint === undefined) return; // its QEMU is still being started
+    this.record = { ...this.record, arrival, transport: this.host.transportOf(endpoint.transport) };
+    this.endpoint = {
+      host: endpoint.host || this.host.hostOf(this.record.destinationAddress),
+      port: endpoint.port,
+      key: endpoint.key,
+    };
+    void this.hear("met");
+  }
+
+  async #write(next: SourcePhase): Promise<void> {
+    const { store } = this.host;
+    if (CLOSED.has(next)) {
+      if (this.#accepted === undefined) return; // nothing moved and nothing was written
+      const accepted = await this.#accepted.then(
+        () => true,
+        () => false,
+      );
+      if (accepted) await store.departures.end(this.migrationId, next);
+      return;
+    }
+    const durability = sourceDurability[next];
+    if (durability === "none" || next === this.phase) return;
+    await this.#accepted;
+    const record = { ...this.record, phase: next, reason: this.#failure?.description ?? "" };
+    await store.departures.update(this.migrationId, record, durability);
+    this.record = record;
+  }
+
+  #unwritable(next: SourcePhase, heard: SourceHeard, error: unknown): SourceHeard | undefined {
+    this.host.log.error(
+      { migration_id: this.migrationId, err: error, phase: this.phase, next },
+      "the state directory cannot be written",
+    );
+    // Custody moves only after its record: before that, the guest is taken back.
+    if (next === "performing" || next === "released") {
+      this.fail("STATE_DIRECTORY_UNWRITABLE", "the source's state directory cannot be written");
+      return "abort";
+    }
+    setTimeout(() => void this.hear(heard), REWRITE_AFTER_MS).unref();
+    return undefined;
+  }
+
+  #refused(at: { phase: SourcePhase; heard: SourceHeard }): void {
+    const { metrics, log } = this.host;
+    metrics.refused.inc({ role: "source", phase: at.phase, heard: at.heard });
+    if (at.heard === "landed" && ["reclaimed", "performing", "kept"].includes(at.phase)) {
+      log.fatal(
+        { migration_id: this.migrationId, guest_id: this.guestId, phase: at.phase },
+        "the destination says the guest landed there, and it runs here: only a wrong override can do that; a person must stop one of them",
+      );
+    }
+  }
+
+  #moved(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }): void {
+    const { log, metrics } = this.host;
+    const now = performance.now();
+    if (step.from !== step.to) {
+      metrics.phaseDuration.observe(
+        { role: "source", phase: step.from },
+        (now - this.#phaseSince) / 1000,
+      );
+      this.#phaseSince = now;
+      log.info(
+        {
+          migration_id: this.migrationId,
+          guest_id: this.guestId,
+          role: "source",
+          from: step.from,
+          to: step.to,
+          heard: step.heard,
+          ...(this.#failure === undefined ? {} : { reason: this.#failure.reason }),
+        },
+        `${step.from} → ${step.to}`,
+      );
+    }
+    this.meet?.restate();
+    if (this.settled) this.#settle();
+    this.changes.bump();
+  }
+
+  #settle(): void {
+    this.endedAt = new Date();
+    this.#end();
+    const { metrics } = this.host;
+    const outcome =
+      this.phase === "departed" ? "succeeded" : this.#failure?.reason === "ABORTED" ? "cancelled" : "failed";
+    metrics.migrations.inc({
+      role: "source",
+      outcome,
+      reason: this.phase === "departed" ? "none" : (this.#failure?.reason ?? "UNKNOWN"),
+    });
+    metrics.duration.observe((this.endedAt.getTime() - this.startedAt.getTime()) / 1000);
+    this.host.settled(this);
+  }
+}

@@ -1,0 +1,173 @@
+/*
+ * All the guests that are leaving this host, and what became of those that did. A guest leaves in
+ * one migration at a time; what ended is kept until the peer knows and 7 days have passed.
+ */
+import { Changes, type EndingRecord, toWireVerdict } from "@ferry/agent-kit";
+import { Verdict as WireVerdict } from "@ferry/contract";
+import type { Verdict } from "@ferry/protocol";
+import type { Departure } from "./departure.js";
+import { putBack } from "./effects.js";
+import type { Host } from "./host.js";
+import type { Residents } from "./residents.js";
+
+/** How long a source that kept its guest goes on saying `recalled` to a destination that does not answer. */
+const RECALL_MS = 60_000;
+
+/** What is known of a departure, alive or from disk. */
+export interface DepartureView {
+  readonly migrationId: string;
+  readonly guestId: string;
+  readonly phase: string;
+  readonly verdict: Verdict;
+  readonly settled: boolean;
+  readonly reason: string;
+  readonly peerAgentId: string;
+  readonly transport: EndingRecord["transport"];
+  readonly startedAt: Date;
+  readonly endedAt: Date | undefined;
+}
+
+export class Departures {
+  /** Bumped whenever any departure changes. */
+  readonly changes = new Changes();
+  readonly #live = new Map<string, Departure>();
+  readonly #ended = new Map<string, DepartureView>();
+
+  constructor(
+    readonly host: Omit<Host, "settled" | "acknowledgement">,
+    readonly residents: Residents,
+  ) {}
+
+  /** Reads what ended before this agent started. */
+  async load(): Promise<void> {
+    for (const { body, endedAt } of await this.host.store.endings.list()) {
+      this.#ended.set(body.migrationId, viewOfEnding(body, endedAt));
+    }
+  }
+
+  /** What departures of this registry need of their host. */
+  hostOfDepartures(): Host {
+    return {
+      ...this.host,
+      settled: (departure) => void this.#settle(departure),
+      acknowledgement: (departure) =>
+        departure.settled && departure.verdictHeard !== undefined
+          ? toWireVerdict(departure.verdictHeard)
+          : WireVerdict.UNSPECIFIED,
+    };
+  }
+
+  live(migrationId: string): Departure | undefined {
+    return this.#live.get(migrationId);
+  }
+
+  ended(migrationId: string): DepartureView | undefined {
+    return this.#ended.get(migrationId);
+  }
+
+  /** The departure of a guest that is not settled yet. */
+  ofGuest(guestId: string): Departure | undefined {
+    for (const departure of this.#live.values()) {
+      if (departure.guestId === guestId && !departure.settled) return departure;
+    }
+    return undefined;
+  }
+
+  underWay(): Departure[] {
+    return [...this.#live.values()].filter((departure) => !departure.settled);
+  }
+
+  /** Everything known, newest first. */
+  views(): DepartureView[] {
+    const views = new Map(this.#ended);
+    for (const [id, departure] of this.#live) views.set(id, viewOf(departure));
+    return [...views.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
+  }
+
+  add(departure: Departure): void {
+    this.#live.set(departure.migrationId, departure);
+    departure.resident.migrationId = departure.migrationId;
+    void this.#follow(departure);
+  }
+
+  async #follow(departure: Departure): Promise<void> {
+    const { active } = this.host.metrics;
+    let seen = -1;
+    let phase: string | undefined;
+    for (;;) {
+      seen = await departure.changes.after(seen);
+      if (phase !== departure.phase) {
+        if (phase !== undefined) active.dec({ role: "source", phase });
+        phase = departure.phase;
+        if (!departure.settled) active.inc({ role: "source", phase });
+        departure.resident.changes.bump();
+      }
+      this.changes.bump();
+      if (departure.settled) return;
+    }
+  }
+
+  async #settle(departure: Departure): Promise<void> {
+    const { log, store } = this.host;
+    const { resident } = departure;
+    this.#ended.set(departure.migrationId, viewOf(departure));
+    if (resident.migrationId === departure.migrationId) resident.migrationId = "";
+    try {
+      await putBack(departure).catch((error: unknown) =>
+        log.warn({ migration_id: departure.migrationId, err: error }, "QEMU not put back"),
+      );
+      if (departure.phase === "departed") await this.residents.remove(resident);
+      await resident.look();
+      resident.changes.bump();
+      await store.endings.annotate(departure.migrationId, {
+        arrival: departure.record.arrival,
+        ...(departure.failure === undefined ? {} : { reason: departure.failure.description }),
+      });
+    } catch (error) {
+      log.warn({ migration_id: departure.migrationId, err: error }, "not tidied away");
+    }
+    await this.#sayGoodbye(departure);
+  }
+
+  /** A guest that was kept is recalled there, so that its arrival need not wait for its cut. */
+  async #sayGoodbye(departure: Departure): Promise<void> {
+    if (departure.meet === undefined) return;
+    departure.meet.restate();
+    if (departure.record.arrival !== "0") {
+      await departure.changes.until(() => departure.verdictHeard !== undefined, {
+        withinMs: RECALL_MS,
+      });
+    }
+    departure.meet.close();
+  }
+}
+
+export function viewOf(departure: Departure): DepartureView {
+  return {
+    migrationId: departure.migrationId,
+    guestId: departure.guestId,
+    phase: departure.phase,
+    verdict: departure.verdict,
+    settled: departure.settled,
+    reason: departure.failure?.description ?? "",
+    peerAgentId: departure.record.destinationAgentId,
+    transport: departure.record.transport,
+    startedAt: departure.startedAt,
+    endedAt: departure.endedAt,
+  };
+}
+
+function viewOfEnding(ending: EndingRecord, endedAt: Date): DepartureView {
+  return {
+    migrationId: ending.migrationId,
+    guestId: ending.guestId,
+    phase: ending.phase,
+    verdict: ending.phase === "departed" ? "landed" : "returned",
+    settled: true,
+    reason: ending.reason ?? "",
+    peerAgentId: ending.peerAgentId,
+    transport: ending.transport,
+    startedAt: new Date(ending.startedAt),
+    endedAt,
+  };
+}

@@ -1,0 +1,309 @@
+/*
+ * What the source's table orders, done to a real QEMU, and what QEMU does by itself, heard. Every
+ * effect starts at once, never throws, and reports what came of it as the next thing heard.
+ */
+import { join } from "node:path";
+import type { SourceEffect } from "@ferry/protocol";
+import {
+  cancelOutgoing,
+  cont,
+  continueOutgoing,
+  fingerprintOutgoing,
+  lookOutgoing,
+  type Outgoing,
+  ProgressMeter,
+  putBackOutgoing,
+  setDowntimeLimit,
+  startOutgoing,
+  watchOutgoing,
+  writePskFile,
+  yankOutgoing,
+} from "@ferry/qemu";
+import type { Qmp } from "@ferry/qmp";
+import { startTunnel } from "@ferry/tunnel";
+import type { Departure } from "./departure.js";
+import { MeetCall } from "./meet-call.js";
+
+/** How often QEMU is asked how far it is; events tell the rest. */
+const POLL_MS = 200;
+/** `cont` that was refused for a moment (a loaded destination holds an image lock) is repeated. */
+const CONT_AGAIN_MS = 100;
+/** A cancel that QEMU does not answer is followed by a yank after this time. */
+const CANCEL_TIMEOUT_MS = 1_000;
+/** How long the two agents may take to meet. */
+const MEET_TIMEOUT_MS = 10_000;
+/** Until Meet was seen fresh the guest must not converge: this is as good as never for a busy one. */
+const DOWNTIME_HELD_MS = 1;
+
+export function act(departure: Departure, effect: SourceEffect): void {
+  EFFECTS[effect](departure).catch((error: unknown) =>
+    departure.host.log.error({ migration_id: departure.migrationId, err: error, effect }, "effect"),
+  );
+}
+
+const EFFECTS: Record<SourceEffect, (departure: Departure) => Promise<void>> = {
+  meet,
+  migrate,
+  goOn,
+  cancel,
+  cont: takeBack,
+  kill,
+};
+
+/** Dials the destination, and gives up if the two do not meet. */
+async function meet(departure: Departure): Promise<void> {
+  const accepted = departure.accept(); // written while we dial; `performing` waits for it
+  accepted.catch(() => {}); // it is `performing` that fails on a full disk
+  openMeet(departure);
+  const { changes } = departure;
+  const met = await changes.until(() => departure.phase !== "meeting", {
+    withinMs: MEET_TIMEOUT_MS,
+  });
+  if (met) return;
+  departure.fail(
+    "DESTINATION_UNREACHABLE",
+    `the destination agent at ${departure.record.destinationAddress} could not be met within ${MEET_TIMEOUT_MS / 1000} s${departure.meetTrouble}`,
+  );
+  await departure.hear("abort", () => departure.phase === "meeting");
+}
+
+/** Opens Meet; also after a restart. */
+export function openMeet(departure: Departure): void {
+  const { host, record } = departure;
+  departure.meet ??= new MeetCall({
+    beatMs: host.config.timeouts.beatMs,
+    log: host.log,
+    dial: () => host.dialPeer(record.destinationAddress, record.destinationAgentId),
+    say: () => departure.say(),
+    heard: (response) => departure.heardFromDestination(response),
+    broke: (fault, error) => departure.meetBroke(fault, error),
+  });
+}
+
+/** The record says `performing`, synced: from here on QEMU may move the guest's memory. */
+async function migrate(departure: Departure): Promise<void> {
+  const { record, endpoint } = departure;
+  try {
+    const qmp = monitor(departure);
+    if (endpoint === undefined) throw new Error("the destination named no endpoint");
+    follow(departure, qmp);
+    await startOutgoing(qmp, {
+      to: await route(departure),
+      bandwidthBytesPerSecond: record.bandwidthBytesPerSecond,
+      downtimeLimitMs: DOWNTIME_HELD_MS,
+    });
+    void watch(departure, qmp);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    departure.fail("QEMU_FAILED", `QEMU would not send: ${text}`);
+    await departure.hear("failedEarly");
+  }
+}
+
+/** Where QEMU sends to: the destination's QEMU itself, or this end of the tunnel. */
+async function route(departure: Departure) {
+  const { record, endpoint, host, resident } = departure;
+  const { runDir } = resident.record.guest;
+  if (endpoint === undefined) throw new Error("the destination named no endpoint");
+  if (record.transport === "tunnel") {
+    const path = join(runDir, "outgoing");
+    const tunnel = await startTunnel({
+      role: "dial",
+      listenPath: path,
+      address: { host: endpoint.host, port: endpoint.port },
+      migrationId: record.migrationId,
+      key: endpoint.key,
+      security: host.tunnelSecurity(record.destinationAgentId),
+    });
+    departure.tunnel = tunnel;
+    return { kind: "unix" as const, path };
+  }
+  const { host: address, port } = endpoint;
+  if (record.transport === "direct_plain") return { kind: "tcp" as const, host: address, port };
+  const dir = join(runDir, "outgoing-keys");
+  await writePskFile(dir, endpoint.key);
+  return { kind: "tcp" as const, host: address, port, key: { dir } };
+}
+
+/** What was said of QEMU's last migration before this one: so that it is never taken for ours. */
+export async function fingerprint(departure: Departure): Promise<string> {
+  return fingerprintOutgoing(monitor(departure));
+}
+
+/** Hears QEMU's events: they are faster than looking. */
+export function follow(departure: Departure, qmp: Qmp): void {
+  const { host, record } = departure;
+  const { meetStaleMs, switchoverMarginMs } = host.config.timeouts;
+  const stopWatching = watchOutgoing(qmp, (news) => {
+    switch (news.kind) {
+      case "pass":
+        // The guest may converge only while somebody can take it through the switchover.
+        if (news.pass > 1) void letConverge(departure, qmp);
+        break;
+      case "stopped":
+        departure.stoppedAtUs = news.atUs;
+        setTimeout(
+          () => void yankIfStuck(departure, qmp),
+          record.downtimeLimitMs + switchoverMarginMs,
+        ).unref();
+        break;
+      case "gate":
+        void departure.hear(departure.meet?.fresh(meetStaleMs) ? "gate" : "stale");
+        break;
+      case "ended":
+        void hearEnd(departure, qmp);
+        break;
+    }
+  });
+  void departure.over.then(stopWatching);
+}
+
+/** Raises the downtime limit to what was asked for, if Meet is up and the tether held. */
+async function letConverge(departure: Departure, qmp: Qmp): Promise<void> {
+  const { host, record } = departure;
+  if (departure.converging || departure.phase !== "performing") return;
+  if (!departure.meet?.fresh(host.config.timeouts.meetStaleMs)) return;
+  departure.converging = true;
+  try {
+    await setDowntimeLimit(qmp, record.downtimeLimitMs);
+  } catch (error) {
+    departure.converging = false; // asked again at the next look
+    host.log.warn({ migration_id: departure.migrationId, err: error }, "downtime limit not set");
+  }
+}
+
+/** Looks at QEMU until the copy is over: an event that was lost must not leave anybody waiting. */
+export async function watch(departure: Departure, qmp: Qmp): Promise<void> {
+  const { host } = departure;
+  const { meetStaleMs, stallMs } = host.config.timeouts;
+  const meter = new ProgressMeter();
+  let movedAt = performance.now();
+  let transferred = -1;
+  while (COPYING.has(departure.phase) && !qmp.closed) {
+    await departure.changes.after(departure.changes.version, AbortSignal.timeout(POLL_MS));
+    if (!COPYING.has(departure.phase) || qmp.closed) return;
+    let seen: Outgoing;
+    try {
+      seen = await lookOutgoing(qmp);
+    } catch {
+      continue; // QEMU is busy, or gone: its keeper tells
+    }
+    departure.progress = meter.measure(seen);
+    if (seen.transferredBytes !== transferred) {
+      transferred = seen.transferredBytes;
+      movedAt = performance.now();
+    }
+    if (seen.iteration > 1) void letConverge(departure, qmp);
+    if (seen.state === "gate" && !departure.wentOn) {
+      void departure.hear(departure.meet?.fresh(meetStaleMs) ? "gate" : "stale");
+    }
+    if (ENDED.has(seen.state)) await hearEnd(departure, qmp);
+    const stalled = performance.now() - movedAt > stallMs;
+    if (departure.phase === "performing" && stalled && departure.meet?.silent(stallMs)) {
+      departure.fail(
+        "DESTINATION_LOST",
+        `no byte moved and the destination agent said nothing for ${stallMs / 1000} s`,
+      );
+      await departure.hear("abort");
+    }
+    departure.tick();
+  }
+}
+
+const COPYING: ReadonlySet<string> = new Set(["performing", "cancelling"]);
+const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "none"]);
+
+/** QEMU says that the migration ended: asks how, since an event alone may be another one's. */
+export async function hearEnd(departure: Departure, qmp: Qmp): Promise<void> {
+  let seen: Outgoing;
+  try {
+    seen = await lookOutgoing(qmp);
+  } catch {
+    return; // the next look tells
+  }
+  if (seen.state === "completed") {
+    departure.qemuDowntimeMs = seen.downtimeMs;
+    await departure.hear("sent");
+    return;
+  }
+  if (!ENDED.has(seen.state)) return;
+  departure.fail("QEMU_FAILED", `QEMU's migration ${seen.state}: ${seen.errorDescription}`);
+  await departure.hear(departure.wentOn ? "failedLate" : "failedEarly");
+}
+
+/** The gate was passed: Meet is fresh and the tether held. QEMU sends the rest. */
+async function goOn(departure: Departure): Promise<void> {
+  departure.wentOn = true;
+  try {
+    await continueOutgoing(monitor(departure));
+  } catch (error) {
+    // It left the gate by itself (cancelled, failed), which is heard on its own.
+    departure.host.log.debug({ migration_id: departure.migrationId, err: error }, "migrate-continue");
+  }
+}
+
+/** A peer that freezes in the switchover freezes the guest: an out-of-band yank frees it at once. */
+async function yankIfStuck(departure: Departure, qmp: Qmp): Promise<void> {
+  if (departure.phase !== "performing" && departure.phase !== "cancelling") return;
+  if (departure.stoppedAtUs === 0 || qmp.closed) return;
+  departure.fail(
+    "SWITCHOVER_TIMEOUT",
+    "the destination did not take the guest within the switchover deadline",
+  );
+  try {
+    await yankOutgoing(qmp);
+  } catch (error) {
+    departure.host.log.warn({ migration_id: departure.migrationId, err: error }, "yank");
+  }
+}
+
+/** QEMU lets the guest run on by itself once a copy is cancelled. */
+async function cancel(departure: Departure): Promise<void> {
+  const qmp = monitor(departure);
+  try {
+    await cancelOutgoing(qmp, { timeoutMs: CANCEL_TIMEOUT_MS });
+  } catch {
+    await yankOutgoing(qmp).catch(() => {}); // the look in `watch` tells what came of it
+  }
+  await hearEnd(departure, qmp);
+}
+
+/** The guest comes back: `cont`, again until it works. A guest that was paused stays paused. */
+async function takeBack(departure: Departure): Promise<void> {
+  const { resident, host } = departure;
+  const phase = departure.phase;
+  for (let tries = 1; ; tries += 1) {
+    if (resident.dead || departure.phase !== phase) return; // its death is heard on its own
+    try {
+      const answer = departure.record.paused ? "ran" : await cont(monitor(departure));
+      if (answer === "ran") break;
+      host.log.warn(
+        { migration_id: departure.migrationId, tries, refused: answer.refused },
+        "QEMU does not take the guest back yet",
+      );
+    } catch (error) {
+      host.log.warn({ migration_id: departure.migrationId, tries, err: error }, "cont: no answer");
+    }
+    host.metrics.retakes.inc();
+    await new Promise((resolve) => setTimeout(resolve, CONT_AGAIN_MS));
+  }
+  await departure.hear("resumed");
+}
+
+/** `landed` was heard of this very arrival: the old copy goes. */
+async function kill(departure: Departure): Promise<void> {
+  await departure.resident.keeper?.kill(); // its reaping is heard by the departure
+}
+
+/** After a migration that was given up, QEMU is set as if there had been none. */
+export async function putBack(departure: Departure): Promise<void> {
+  await departure.tunnel?.stop();
+  const { qmp } = departure.resident;
+  if (qmp !== undefined && !departure.resident.dead) await putBackOutgoing(qmp);
+}
+
+function monitor(departure: Departure): Qmp {
+  const { qmp } = departure.resident;
+  if (qmp === undefined) throw new Error("the guest's monitor is not open");
+  return qmp;
+}

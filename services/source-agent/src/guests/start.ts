@@ -1,0 +1,184 @@
+/*
+ * Start launches a guest here. What must not drift between hosts is pinned now: the versioned
+ * machine type and the CPU model, with QEMU's own expansion of it for later comparison.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { checkAddressee, fromWireSpec, type GuestRecord, guestRunDirectory } from "@ferry/agent-kit";
+import { Fault, type StartRequest, type StartResponse } from "@ferry/contract";
+import {
+  checkPaths,
+  commandLine,
+  cont,
+  expandCpu,
+  type GuestSpec,
+  launchQemu,
+  makeRunDirectory,
+  removeRunDirectory,
+} from "@ferry/qemu";
+import type { Departures } from "../departures.js";
+import { Resident } from "../resident.js";
+import type { Residents } from "../residents.js";
+import type { QemuHere } from "@ferry/agent-kit";
+import { describe } from "./describe.js";
+
+export interface StartOptions {
+  readonly agentId: string;
+  readonly residents: Residents;
+  readonly departures: Departures;
+  readonly qemu: QemuHere;
+  readonly keeperPath: string;
+  draining(): boolean;
+}
+
+export function startHandler(options: StartOptions) {
+  return async (request: StartRequest): Promise<StartResponse> => {
+    checkAddressee(request, options.agentId);
+    const asked = fromWireSpec(request.spec);
+    if (options.draining()) {
+      throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
+    }
+    return options.residents.turns.take(asked.guestId, async () => {
+      const pinned = await pin(asked, options.qemu);
+      const resident = await start(pinned, request.paused, options);
+      return { agentId: options.agentId, guest: describe(resident) };
+    });
+  };
+}
+
+/** Settles what the caller left open, so that the guest is the same on every host. */
+async function pin(spec: GuestSpec, qemu: QemuHere): Promise<GuestSpec & { accelerator: "kvm" | "tcg" }> {
+  const machineType = qemu.build.machineAliases[spec.machineType] ?? spec.machineType;
+  if (!qemu.build.machineTypes.includes(machineType)) {
+    throw new Fault(
+      "HOST_UNFIT",
+      `this host's QEMU ${qemu.build.version} does not know machine type ${spec.machineType}`,
+      {
+        blockers: [
+          {
+            reason: "MACHINE_TYPE_UNKNOWN",
+            subject: spec.machineType,
+            description: "choose one that AgentService.GetInfo lists",
+          },
+        ],
+      },
+    );
+  }
+  const accelerator = spec.accelerator === "auto" ? qemu.accelerator : spec.accelerator;
+  if (accelerator === "kvm" && !qemu.kvm.works) {
+    throw new Fault("ACCELERATOR_MISSING", `KVM does not work on this host: ${qemu.kvm.reason}`);
+  }
+  const cpuModel = spec.cpuModel || (accelerator === "kvm" ? "host" : "qemu64");
+  return { ...spec, machineType, accelerator, cpuModel };
+}
+
+async function start(
+  spec: GuestSpec & { accelerator: "kvm" | "tcg" },
+  paused: boolean,
+  options: StartOptions,
+): Promise<Resident> {
+  const { residents, departures } = options;
+  const { store, config } = residents.host;
+  const { guestId } = spec;
+  const there = await residents.find(guestId);
+  if (there !== undefined && !there.dead) {
+    if (isDeepStrictEqual(there.record.guest.spec, { ...spec })) return there;
+    throw new Fault(
+      "GUEST_EXISTS",
+      `a guest ${guestId} runs here already, with another specification: stop it first, or choose another name`,
+    );
+  }
+  const leaving = departures.ofGuest(guestId);
+  if (leaving !== undefined) {
+    throw new Fault(
+      "GUEST_BUSY",
+      `migration ${leaving.migrationId} of this guest is not settled (${leaving.phase}): starting it afresh could run it twice`,
+    );
+  }
+  const problems = await checkPaths(spec, config.qemu.allowedPaths);
+  if (problems.length > 0) {
+    const blockers = problems.map(({ reason, path, description }) => ({
+      reason,
+      subject: path,
+      description,
+    }));
+    const text = blockers.map((each) => `${each.reason}: ${each.description}`).join("; ");
+    throw new Fault("HOST_UNFIT", text, { blockers });
+  }
+  if (there !== undefined) await residents.remove(there); // lost: its QEMU is gone for good
+
+  const record: GuestRecord = {
+    guest: {
+      spec: { ...spec, disks: [...spec.disks], nics: [...spec.nics] },
+      runDir: guestRunDirectory(config.runDir, guestId),
+      qemuVersion: options.qemu.build.version,
+      accelerator: spec.accelerator,
+      cpuProperties: {},
+      paused,
+      since: new Date().toISOString(),
+    },
+  };
+  await store.guests.create(guestId, record);
+  // Both agents write their own record first and look for the other's afterwards: one of them sees it.
+  const arriving = await store.arrivalOf(guestId);
+  if (arriving !== undefined) {
+    await store.guests.remove(guestId);
+    throw new Fault("GUEST_BUSY", `the guest is arriving here, in migration ${arriving}`);
+  }
+  try {
+    return await launch(record, options);
+  } catch (error) {
+    await store.guests.remove(guestId);
+    await removeRunDirectory(record.guest.runDir);
+    const text = error instanceof Error ? error.message : String(error);
+    throw error instanceof Fault ? error : new Fault("QEMU_FAILED", `QEMU would not start: ${text}`);
+  }
+}
+
+/** The guest runs only after its record is complete: an agent that dies before leaves nothing behind. */
+async function launch(record: GuestRecord, options: StartOptions): Promise<Resident> {
+  const { residents } = options;
+  const { config, store, log } = residents.host;
+  const { spec, runDir, accelerator, paused } = record.guest;
+  await makeRunDirectory(runDir);
+  const keeper = await launchQemu({
+    runDir,
+    binary: config.qemu.binary,
+    keeperPath: options.keeperPath,
+    cgroups: config.qemu.cgroups,
+    argv: commandLine(spec, {
+      accelerator,
+      runDir,
+      monitors: ["source.qmp", "destination.qmp", "debug.qmp"],
+      incoming: false,
+      paused: true,
+      sandbox: config.qemu.sandbox,
+    }),
+  });
+  const resident = new Resident(record, keeper, log);
+  try {
+    const qmp = await resident.open();
+    resident.record = {
+      guest: {
+        ...record.guest,
+        cpuProperties: await expandCpu(qmp, spec.cpuModel),
+        processes: { keeper: keeper.keeper, qemu: keeper.qemu },
+      },
+    };
+    await store.guests.update(resident.guestId, resident.record);
+    await keeper.free();
+    if (!paused) {
+      const answer = await cont(qmp);
+      if (answer !== "ran") throw new Error(answer.refused);
+    }
+    await resident.look();
+  } catch (error) {
+    resident.stopping = true;
+    resident.close();
+    await keeper.kill();
+    throw error;
+  }
+  residents.add(resident);
+  log.info({ guest_id: resident.guestId, pid: keeper.qemu.pid, run_dir: runDir }, "guest started");
+  return resident;
+}
+

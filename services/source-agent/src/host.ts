@@ -1,0 +1,25 @@
+import type { Config, Logger, Metrics, Transport } from "@ferry/agent-kit";
+import type { PeerServiceClient, Transport as WireTransport, Verdict } from "@ferry/contract";
+import type { Security } from "@ferry/tunnel";
+import type { Departure } from "./departure.js";
+import type { SourceStore } from "./store.js";
+
+/** What every departure needs of the host it leaves. */
+export interface Host {
+  readonly config: Config;
+  readonly agentId: string;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly store: SourceStore;
+  /** A client for the destination agent's PeerService; its certificate must be that agent's. */
+  dialPeer(address: string, agentId: string): PeerServiceClient;
+  /** TLS for a tunnel that only `destinationAgentId` may accept. */
+  tunnelSecurity(destinationAgentId: string): Security;
+  /** The host part of "host:port". */
+  hostOf(address: string): string;
+  transportOf(transport: WireTransport): Transport;
+  /** The verdict that was heard and is on disk, or unspecified. */
+  acknowledgement(departure: Departure): Verdict;
+  /** Nothing more will happen to it: what it leaves behind is to be tidied away. */
+  settled(departure: Departure): void;
+}

@@ -1,0 +1,104 @@
+/*
+ * Meet, the source's side: dials the destination agent, restates the departure's word on every
+ * connect, every change and every beat, and dials again for as long as anybody needs it. A stream
+ * that breaks says nothing about the guest.
+ */
+import type { Logger } from "@ferry/agent-kit";
+import { type FaultRead, type MeetRequest, type MeetResponse, readFault } from "@ferry/contract";
+import type { PeerServiceClient } from "@ferry/contract";
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+
+const REDIAL_FIRST_MS = 50;
+const REDIAL_LAST_MS = 1_000;
+
+export interface MeetCallOptions {
+  readonly beatMs: number;
+  readonly log: Logger;
+  /** A client on a connection of its own. */
+  dial(): PeerServiceClient;
+  /** What is said now. */
+  say(): MeetRequest;
+  /** What the destination says; called in order. */
+  heard(response: MeetResponse): void;
+  /** The stream broke or was refused. It is dialled again unless `close` is called. */
+  broke(fault: FaultRead | undefined, error: Error): void;
+}
+
+export class MeetCall {
+  #client: PeerServiceClient | undefined;
+  #stream: ClientDuplexStream<MeetRequest, MeetResponse> | undefined;
+  #redialMs = REDIAL_FIRST_MS;
+  #redial: NodeJS.Timeout | undefined;
+  readonly #beat: NodeJS.Timeout;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #tethered = false;
+  #closed = false;
+
+  constructor(readonly options: MeetCallOptions) {
+    this.#beat = setInterval(() => this.restate(), options.beatMs);
+    this.#connect();
+  }
+
+  /** The destination spoke within the last `withinMs` and said that its caller's tether is held. */
+  fresh(withinMs: number): boolean {
+    return this.#tethered && performance.now() - this.#heardAt <= withinMs;
+  }
+
+  /** Nothing was heard for longer than `withinMs`. */
+  silent(withinMs: number): boolean {
+    return performance.now() - this.#heardAt > withinMs;
+  }
+
+  /** Says the word again, if there is anybody to say it to. */
+  restate(): void {
+    this.#stream?.write(this.options.say());
+  }
+
+  /** Says the word a last time and hangs up. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#beat);
+    clearTimeout(this.#redial);
+    const stream = this.#stream;
+    const client = this.#client;
+    this.#stream = undefined;
+    if (stream === undefined) {
+      client?.close();
+      return;
+    }
+    stream.write(this.options.say());
+    stream.end();
+    // A destination that does not hang up in turn must not keep the connection for ever.
+    const last = setTimeout(() => stream.cancel(), REDIAL_LAST_MS);
+    last.unref();
+    stream.on("status", () => {
+      clearTimeout(last);
+      client?.close();
+    });
+  }
+
+  #connect(): void {
+    const { options } = this;
+    this.#client ??= options.dial();
+    const stream = this.#client.meet();
+    this.#stream = stream;
+    stream.on("data", (response: MeetResponse) => {
+      this.#redialMs = REDIAL_FIRST_MS;
+      this.#heardAt = performance.now();
+      this.#tethered = response.tethered;
+      if (!this.#closed) options.heard(response);
+    });
+    stream.on("error", (error: Error) => this.#broke(stream, error));
+    stream.on("end", () => this.#broke(stream, new Error("the destination ended Meet")));
+    stream.write(options.say());
+  }
+
+  #broke(stream: ClientDuplexStream<MeetRequest, MeetResponse>, error: Error): void {
+    if (this.#stream !== stream || this.#closed) return;
+    this.#stream = undefined;
+    this.#redial = setTimeout(() => this.#connect(), this.#redialMs);
+    this.#redialMs = Math.min(this.#redialMs * 2, REDIAL_LAST_MS);
+    this.options.broke(readFault(error), error);
+  }
+}

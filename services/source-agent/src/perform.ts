@@ -1,0 +1,157 @@
+/*
+ * Perform binds the guest to a destination and shows how the copy goes. The stream is a view: it
+ * starts the copy if nobody did, and losing it cancels nothing. Repeating it re-attaches; it never
+ * re-aims a migration at another destination.
+ */
+import { checkAddressee, checkMigrationId, invalid, toWireTransport } from "@ferry/agent-kit";
+import { Fault, type PerformRequest, type PerformResponse, type Progress } from "@ferry/contract";
+import type { Departure } from "./departure.js";
+import type { Departures } from "./departures.js";
+import { toWireProgress } from "./progress.js";
+import type { Residents } from "./residents.js";
+
+const DOWNTIME_DEFAULT_MS = 300;
+const DOWNTIME_MAX_MS = 60_000;
+/** Numbers are sent at most this often, in milliseconds. */
+const PROGRESS_MS = 200;
+const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/;
+const AGENT_ID = /^[a-z0-9.-]{1,64}\/destination$/;
+/** Phases from which on the two agents have met. */
+const UNMET: ReadonlySet<string> = new Set(["idle", "begun", "meeting"]);
+
+export interface PerformOptions {
+  readonly agentId: string;
+  readonly departures: Departures;
+  readonly residents: Residents;
+}
+
+export function performHandler(options: PerformOptions) {
+  return async function* (
+    request: PerformRequest,
+    { signal }: { signal: AbortSignal },
+  ): AsyncGenerator<PerformResponse> {
+    checkAddressee(request, options.agentId);
+    const departure = await perform(request, options);
+    yield* show(departure, options.agentId, signal);
+  };
+}
+
+/** Starts the copy, or finds the one under way. */
+async function perform(
+  request: PerformRequest,
+  { departures, residents }: PerformOptions,
+): Promise<Departure> {
+  const migrationId = checkMigrationId(request.migrationId);
+  const aim = checkAim(request);
+  const departure = departures.live(migrationId);
+  if (departure === undefined) {
+    const ended = departures.ended(migrationId);
+    if (ended === undefined) {
+      throw new Fault("MIGRATION_UNKNOWN", `no migration ${migrationId} was begun here: call Begin`);
+    }
+    throw over(migrationId, ended.verdict, ended.reason);
+  }
+  return residents.turns.take(departure.guestId, async () => {
+    const { record } = departure;
+    if (record.destinationAgentId === "") {
+      if (departure.settled) {
+        throw over(migrationId, departure.verdict, departure.failure?.description ?? "");
+      }
+      residents.leases.end(departure);
+      departure.record = { ...record, ...aim };
+      await departure.hear("perform");
+      return departure;
+    }
+    if (
+      record.destinationAgentId !== aim.destinationAgentId ||
+      record.destinationAddress !== aim.destinationAddress
+    ) {
+      throw new Fault(
+        "ID_CONFLICT",
+        `migration ${migrationId} is bound to ${record.destinationAgentId} at ${record.destinationAddress}: a retry elsewhere is a new id`,
+      );
+    }
+    return departure;
+  });
+}
+
+function over(migrationId: string, verdict: string, reason: string): Fault {
+  const why = reason === "" ? "" : `: ${reason}`;
+  return new Fault(
+    "MIGRATION_OVER",
+    `migration ${migrationId} is over (${verdict})${why}; begin again under a new id`,
+    { verdict },
+  );
+}
+
+function checkAim(request: PerformRequest) {
+  const { destinationAddress, destinationAgentId } = request;
+  const port = Number(ADDRESS.exec(destinationAddress)?.[2]);
+  if (!(port >= 1 && port <= 65_535)) {
+    throw invalid("destination_address", '"host:port" or "[ipv6]:port" is wanted');
+  }
+  if (!AGENT_ID.test(destinationAgentId)) {
+    throw invalid("destination_agent_id", 'the agent_id that Prepare answered, "HOST/destination"');
+  }
+  if (request.downtimeLimitMs > DOWNTIME_MAX_MS) {
+    throw invalid("downtime_limit_ms", `at most ${DOWNTIME_MAX_MS}`);
+  }
+  return {
+    destinationAddress,
+    destinationAgentId,
+    bandwidthBytesPerSecond: Number(request.bandwidthBytesPerSecond),
+    downtimeLimitMs: request.downtimeLimitMs || DOWNTIME_DEFAULT_MS,
+  };
+}
+
+async function* show(
+  departure: Departure,
+  agentId: string,
+  signal: AbortSignal,
+): AsyncGenerator<PerformResponse> {
+  const event = (event: PerformResponse["event"]): PerformResponse => ({
+    agentId,
+    phase: departure.phase,
+    event,
+  });
+  let seen = -1;
+  let bound = false;
+  let shown: Progress | undefined;
+  let shownAt = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    seen = await departure.changes.after(seen, signal);
+    if (signal.aborted) return;
+    if (departure.record.arrival !== "0" && !bound && !UNMET.has(departure.phase)) {
+      bound = true;
+      yield event({
+        $case: "bound",
+        value: { transport: toWireTransport(departure.record.transport) },
+      });
+    }
+    if (departure.failed) {
+      yield event({ $case: "failed", value: failureOf(departure) });
+      return;
+    }
+    if (departure.released) {
+      const progress = toWireProgress(departure.progress);
+      const qemuDowntimeMs = BigInt(Math.round(departure.qemuDowntimeMs));
+      yield event({ $case: "released", value: { progress, qemuDowntimeMs } });
+      return;
+    }
+    const progress = toWireProgress(departure.progress);
+    const due = performance.now() - shownAt >= PROGRESS_MS;
+    if (bound && due && progress !== undefined && progress !== shown) {
+      shown = progress;
+      shownAt = performance.now();
+      yield event({ $case: "progress", value: progress });
+    }
+  }
+}
+
+function failureOf(departure: Departure) {
+  return {
+    reason: departure.failure?.reason ?? "UNKNOWN",
+    description: departure.failure?.description ?? "the migration failed",
+    guestKept: departure.phase === "kept" || departure.phase === "reclaimed",
+  };
+}

@@ -1,0 +1,100 @@
+/*
+ * After a restart: the guests that live here are found again and only looked at; every departure
+ * that was under way goes on from what its record says and from what QEMU says now.
+ */
+import type { DepartureRecord } from "@ferry/agent-kit";
+import { type SourcePhase, sourceSettled } from "@ferry/protocol";
+import { lookOutgoing } from "@ferry/qemu";
+import { Departure } from "./departure.js";
+import type { Departures } from "./departures.js";
+import { fingerprint, follow, hearEnd, openMeet, watch } from "./effects.js";
+import { Resident } from "./resident.js";
+import type { Residents } from "./residents.js";
+
+/** How long a guest that stands at the gate waits for Meet after a restart, in milliseconds. */
+const GATE_PATIENCE_MS = 5_000;
+
+export async function recover(residents: Residents, departures: Departures): Promise<void> {
+  await departures.load();
+  await residents.all();
+  await removeDeparted(residents, departures);
+  await Promise.all(
+    (await departures.host.store.departures.list()).map((record) =>
+      goOn(record, residents, departures),
+    ),
+  );
+}
+
+/** A guest whose departure ended while its record was still here: only the record is left. */
+async function removeDeparted(residents: Residents, departures: Departures): Promise<void> {
+  for (const resident of residents.list()) {
+    if (!resident.dead) continue;
+    const since = new Date(resident.record.guest.since);
+    const left = departures
+      .views()
+      .some(
+        (view) =>
+          view.guestId === resident.guestId &&
+          view.phase === "departed" &&
+          view.startedAt >= since,
+      );
+    // A record without processes is a Start that did not get far enough to free its keeper.
+    if (left || resident.record.guest.processes === undefined) await residents.remove(resident);
+  }
+}
+
+async function goOn(
+  record: DepartureRecord,
+  residents: Residents,
+  departures: Departures,
+): Promise<void> {
+  const phase = record.phase as SourcePhase; // written phases come from the table
+  if (sourceSettled(phase)) return;
+  const { log } = departures.host;
+  const resident =
+    residents.known(record.guestId) ?? Resident.nowhere(record.guestId, log);
+  // `begun` is what `accept` writes first: nothing moved, and nobody was told anything.
+  const departure = new Departure(
+    departures.hostOfDepartures(),
+    resident,
+    record,
+    phase === "begun" ? "meeting" : phase,
+  );
+  departures.add(departure);
+  departure.tick();
+  if (resident.dead) await departure.hear("qemuGone");
+  await departure.hear("restarted");
+  if (departure.settled) return;
+  if (record.arrival !== "0") openMeet(departure);
+  if (departure.phase === "performing") void lookAgain(departure);
+}
+
+/** The copy may have gone on without us, or have ended: QEMU knows. */
+async function lookAgain(departure: Departure): Promise<void> {
+  const { resident } = departure;
+  const { log, config } = departure.host;
+  while (resident.qmp === undefined && !resident.dead) {
+    await resident.changes.after(resident.changes.version); // its monitor is being opened
+  }
+  const { qmp } = resident;
+  if (qmp === undefined) return; // it died, which is heard on its own
+  if ((await fingerprint(departure)) === departure.record.before) {
+    departure.fail("AGENT_RESTARTED", "the source agent died before the copy began");
+    await departure.hear("failedEarly");
+    return;
+  }
+  const seen = await lookOutgoing(qmp);
+  log.info({ migration_id: departure.migrationId, state: seen.state }, "the copy is found again");
+  if (seen.state === "gate") {
+    // Its guest stands still: Meet decides, as soon as it is up.
+    departure.wentOn = false;
+    const { meetStaleMs } = config.timeouts;
+    const deadline = AbortSignal.timeout(GATE_PATIENCE_MS);
+    while (!departure.meet?.fresh(meetStaleMs) && !deadline.aborted) {
+      await departure.changes.after(departure.changes.version, AbortSignal.timeout(20));
+    }
+  }
+  follow(departure, qmp);
+  void watch(departure, qmp);
+  await hearEnd(departure, qmp);
+}

@@ -1,0 +1,163 @@
+/*
+ * A guest that lives on this host, as its source agent sees it: a keeper to reap its QEMU, and a
+ * monitor of its own. Finding it after a restart disturbs nothing: it is only looked at.
+ */
+import { join } from "node:path";
+import { Changes, type GuestRecord, type Logger } from "@ferry/agent-kit";
+import { GuestState } from "@ferry/contract";
+import { type Death, type Keeper, look } from "@ferry/qemu";
+import { connect, type Qmp } from "@ferry/qmp";
+
+/** How long a new or found QEMU may take until its monitor answers, in milliseconds. */
+const MONITOR_TIMEOUT_MS = 15_000;
+/** A monitor that was lost while its QEMU lives is opened again after this time. */
+const REOPEN_AFTER_MS = 200;
+
+/** QEMU's run states (qapi/run-state.json), as a guest's owner sees them. */
+const STATES: Readonly<Record<string, GuestState>> = {
+  running: GuestState.RUNNING,
+  paused: GuestState.PAUSED,
+  prelaunch: GuestState.PAUSED,
+  suspended: GuestState.RUNNING,
+  "finish-migrate": GuestState.MIGRATING_OUT,
+  postmigrate: GuestState.MIGRATING_OUT,
+  shutdown: GuestState.STOPPING,
+  "internal-error": GuestState.ERROR,
+  "io-error": GuestState.ERROR,
+  "guest-panicked": GuestState.ERROR,
+  watchdog: GuestState.ERROR,
+};
+
+const NO_SPEC: GuestRecord["guest"]["spec"] = {
+  guestId: "",
+  machineType: "",
+  cpuModel: "",
+  vcpus: 1,
+  memoryBytes: 0,
+  disks: [],
+  nics: [],
+  boot: { kind: "disk" },
+  accelerator: "tcg",
+};
+
+const NO_GUEST: GuestRecord["guest"] = {
+  spec: NO_SPEC,
+  runDir: "",
+  qemuVersion: "",
+  accelerator: "tcg",
+  cpuProperties: {},
+  paused: false,
+  since: new Date(0).toISOString(),
+};
+
+export class Resident {
+  readonly changes = new Changes();
+  qmp: Qmp | undefined;
+  /** QEMU's own word for its state. */
+  qemuState = "";
+  /** Somebody ordered its end. */
+  stopping = false;
+  /** The migration that has it, if any. */
+  migrationId = "";
+  death: Death | undefined;
+  #closed = false;
+
+  constructor(
+    public record: GuestRecord,
+    public keeper: Keeper | undefined,
+    readonly log: Logger,
+  ) {
+    void keeper?.reaped.then((death) => this.#died(death));
+  }
+
+  /** A guest whose record is gone while a departure of it is not settled: there is nothing to hold. */
+  static nowhere(guestId: string, log: Logger): Resident {
+    const spec = { ...NO_SPEC, guestId };
+    const record = { guest: { ...NO_GUEST, spec } };
+    return new Resident(record, undefined, log);
+  }
+
+  get guestId(): string {
+    return this.record.guest.spec.guestId;
+  }
+
+  /** Its QEMU is gone. */
+  get dead(): boolean {
+    return this.keeper === undefined || this.death !== undefined;
+  }
+
+  get state(): GuestState {
+    if (this.dead) return this.stopping ? GuestState.STOPPING : GuestState.LOST;
+    if (this.stopping) return GuestState.STOPPING;
+    const state = STATES[this.qemuState] ?? GuestState.STARTING;
+    // After a migration that was given up, a paused guest's QEMU stands in `postmigrate` for good.
+    if (state === GuestState.MIGRATING_OUT && this.migrationId === "") return GuestState.PAUSED;
+    return state;
+  }
+
+  get reason(): string {
+    if (!this.dead) return this.state === GuestState.ERROR ? `QEMU says ${this.qemuState}` : "";
+    return this.death?.summary ?? "its QEMU was gone when this agent started";
+  }
+
+  /** Opens the monitor and looks how the guest is. */
+  async open(): Promise<Qmp> {
+    const qmp = await connect(join(this.record.guest.runDir, "source.qmp"), {
+      timeoutMs: MONITOR_TIMEOUT_MS,
+    });
+    this.qmp = qmp;
+    qmp.on("event", ({ event }) => {
+      if (["STOP", "RESUME", "SHUTDOWN", "SUSPEND", "WAKEUP", "GUEST_PANICKED"].includes(event)) {
+        void this.look();
+      }
+    });
+    qmp.once("close", () => {
+      if (this.qmp === qmp) this.qmp = undefined;
+      this.reopenLater();
+    });
+    await this.look();
+    return qmp;
+  }
+
+  /** Asks QEMU how the guest is. A QEMU that does not answer leaves what was known. */
+  async look(): Promise<void> {
+    if (this.qmp === undefined) return;
+    try {
+      const { status } = await look(this.qmp);
+      if (status === this.qemuState) return;
+      this.qemuState = status;
+      this.changes.bump();
+    } catch (error) {
+      this.log.debug({ guest_id: this.guestId, err: error }, "QEMU does not say how it is");
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.qmp?.close();
+  }
+
+  /** Its QEMU lives and its monitor does not answer: tries again until it does. */
+  reopenLater(): void {
+    if (this.dead || this.#closed) return;
+    setTimeout(() => void this.#reopen(), REOPEN_AFTER_MS).unref();
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.dead || this.#closed || this.qmp !== undefined) return;
+    try {
+      await this.open();
+      this.changes.bump();
+    } catch (error) {
+      this.log.warn({ guest_id: this.guestId, err: error }, "no monitor yet; trying again");
+      this.reopenLater();
+    }
+  }
+
+  #died(death: Death): void {
+    this.death = death;
+    this.qmp?.close();
+    this.log.info({ guest_id: this.guestId, death: death.summary }, "QEMU is gone");
+    this.changes.bump();
+  }
+}

@@ -1,0 +1,122 @@
+/*
+ * The guests that live on this host. The records under guests/ are the truth: the destination
+ * agent puts landed guests there with one rename, so whoever asks for a guest that is not known
+ * here makes us look again.
+ */
+import { Changes, type GuestRecord, Turns } from "@ferry/agent-kit";
+import { adoptQemu, removeRunDirectory } from "@ferry/qemu";
+import type { Config, Logger, Metrics } from "@ferry/agent-kit";
+import { Leases } from "./leases.js";
+import { Resident } from "./resident.js";
+import type { SourceStore } from "./store.js";
+
+export interface ResidentsHost {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly store: SourceStore;
+}
+
+export class Residents {
+  readonly changes = new Changes();
+  /** Orders about one guest are taken one at a time. */
+  readonly turns = new Turns();
+  readonly leases = new Leases();
+  readonly #guests = new Map<string, Resident>();
+  readonly #adopting = new Map<string, Promise<Resident | undefined>>();
+
+  constructor(readonly host: ResidentsHost) {}
+
+  known(guestId: string): Resident | undefined {
+    return this.#guests.get(guestId);
+  }
+
+  /** The guest, also if it has only just landed. */
+  async find(guestId: string): Promise<Resident | undefined> {
+    const known = this.#guests.get(guestId);
+    if (known !== undefined) return known;
+    const adopting = this.#adopting.get(guestId) ?? this.#adopt(guestId);
+    this.#adopting.set(guestId, adopting);
+    try {
+      return await adopting;
+    } finally {
+      this.#adopting.delete(guestId);
+    }
+  }
+
+  /** Every guest of this host, by name. */
+  async all(): Promise<Resident[]> {
+    const ids = await this.host.store.guests.ids();
+    await Promise.all(ids.map((id) => this.find(id)));
+    return [...this.#guests.values()].sort((a, b) => (a.guestId < b.guestId ? -1 : 1));
+  }
+
+  /** Those known without looking at the disk. */
+  list(): Resident[] {
+    return [...this.#guests.values()];
+  }
+
+  add(resident: Resident): void {
+    this.#guests.set(resident.guestId, resident);
+    void this.#follow(resident);
+    this.changes.bump();
+  }
+
+  /** Its record goes, and everything it left behind. */
+  async remove(resident: Resident): Promise<void> {
+    await this.host.store.guests.remove(resident.guestId);
+    await removeRunDirectory(resident.record.guest.runDir);
+    if (this.#guests.get(resident.guestId) === resident) this.#guests.delete(resident.guestId);
+    resident.close();
+    resident.changes.bump();
+    this.changes.bump();
+  }
+
+  /** Finds a guest whose record is here: after a restart, or after it landed. It is only looked at. */
+  async #adopt(guestId: string): Promise<Resident | undefined> {
+    const { log, store } = this.host;
+    const record = await store.guests.read(guestId);
+    if (record === undefined) return undefined;
+    const resident = await this.#resident(record);
+    if (!resident.dead) {
+      try {
+        await resident.open();
+      } catch (error) {
+        log.error({ guest_id: guestId, err: error }, "the guest's monitor does not answer");
+        resident.reopenLater();
+      }
+    }
+    this.add(resident);
+    log.info({ guest_id: guestId, state: resident.qemuState, dead: resident.dead }, "guest found");
+    return resident;
+  }
+
+  async #resident(record: GuestRecord): Promise<Resident> {
+    const { processes, runDir } = record.guest;
+    const { log } = this.host;
+    if (processes === undefined) return new Resident(record, undefined, log);
+    const found = await adoptQemu({ runDir, ...processes });
+    if ("summary" in found) {
+      const resident = new Resident(record, undefined, log);
+      resident.death = found;
+      return resident;
+    }
+    return new Resident(record, found, log);
+  }
+
+  async #follow(resident: Resident): Promise<void> {
+    let seen = resident.changes.version;
+    while (this.#guests.get(resident.guestId) === resident) {
+      seen = await resident.changes.after(seen);
+      await this.#bury(resident);
+      this.changes.bump();
+    }
+  }
+
+  /** A guest that powered itself off is gone; one that crashed stays listed as lost. */
+  async #bury(resident: Resident): Promise<void> {
+    const { death } = resident;
+    if (death === undefined || resident.stopping || resident.migrationId !== "") return;
+    if (death.exitCode === 0) await this.remove(resident);
+  }
+}
