@@ -70,6 +70,12 @@ async function launch(arrival: Arrival): Promise<void> {
     follow(arrival);
     await listen(arrival);
     await accepted;
+    // Both agents of a host write their own record first and look for the other's afterwards: of a
+    // Start and a Prepare that race for one guest, at least one sees the other.
+    if (await host.store.guestExists(arrival.guestId)) {
+      await arrival.fail("host_fault", `guest ${arrival.guestId} was started on this host meanwhile`);
+      return;
+    }
     arrival.record = {
       ...arrival.record,
       guest: { ...arrival.record.guest, processes: { keeper: keeper.keeper, qemu: keeper.qemu } },

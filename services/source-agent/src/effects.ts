@@ -132,8 +132,8 @@ export async function fingerprint(departure: Departure): Promise<string> {
 
 /** Hears QEMU's events: they are faster than looking. */
 export function follow(departure: Departure, qmp: Qmp): void {
-  const { host, record } = departure;
-  const { meetStaleMs, switchoverMarginMs } = host.config.timeouts;
+  const { host } = departure;
+  const { meetStaleMs } = host.config.timeouts;
   const stopWatching = watchOutgoing(qmp, (news) => {
     switch (news.kind) {
       case "pass":
@@ -142,10 +142,7 @@ export function follow(departure: Departure, qmp: Qmp): void {
         break;
       case "stopped":
         departure.stoppedAtUs = news.atUs;
-        setTimeout(
-          () => void yankIfStuck(departure, qmp),
-          record.downtimeLimitMs + switchoverMarginMs,
-        ).unref();
+        yankLater(departure, qmp);
         break;
       case "gate":
         void departure.hear(departure.meet?.fresh(meetStaleMs) ? "gate" : "stale");
@@ -235,17 +232,27 @@ export async function hearEnd(departure: Departure, qmp: Qmp): Promise<void> {
 async function goOn(departure: Departure): Promise<void> {
   departure.wentOn = true;
   try {
-    await continueOutgoing(monitor(departure));
+    const qmp = monitor(departure);
+    // A guest that was paused before stops for nobody, so no STOP event starts its deadline.
+    if (departure.record.paused) yankLater(departure, qmp);
+    await continueOutgoing(qmp);
   } catch (error) {
     // It left the gate by itself (cancelled, failed), which is heard on its own.
     departure.host.log.debug({ migration_id: departure.migrationId, err: error }, "migrate-continue");
   }
 }
 
+/** From here on the switchover must be over within the downtime limit and a margin. */
+function yankLater(departure: Departure, qmp: Qmp): void {
+  const { downtimeLimitMs } = departure.record;
+  const { switchoverMarginMs } = departure.host.config.timeouts;
+  const deadlineMs = downtimeLimitMs + switchoverMarginMs;
+  setTimeout(() => void yankIfStuck(departure, qmp), deadlineMs).unref();
+}
+
 /** A peer that freezes in the switchover freezes the guest: an out-of-band yank frees it at once. */
 async function yankIfStuck(departure: Departure, qmp: Qmp): Promise<void> {
-  if (departure.phase !== "performing" && departure.phase !== "cancelling") return;
-  if (departure.stoppedAtUs === 0 || qmp.closed) return;
+  if (!COPYING.has(departure.phase) || qmp.closed) return;
   departure.fail(
     "SWITCHOVER_TIMEOUT",
     "the destination did not take the guest within the switchover deadline",
