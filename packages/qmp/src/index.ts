@@ -1,1 +1,5 @@
-export {};
+export { type ConnectOptions, connect } from "./connection.js";
+export { QmpError, QmpLost, QmpSilence, QmpTimeout } from "./errors.js";
+export { LINE_BYTES_MAX } from "./framing.js";
+export { COMMAND_TIMEOUT_MS, type ExecuteOptions, Qmp } from "./qmp.js";
+export type { Arguments, QmpEvent } from "./session.js";
