@@ -1,1 +1,38 @@
-export {};
+export { Certificates } from "./certificates.js";
+export { Changes } from "./changes.js";
+export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
+export { ConfigError, loadConfig, parseConfig } from "./config-file.js";
+export { type Answer, Driver, type World } from "./driver.js";
+export {
+  agentUri,
+  checkAgentCertificate,
+  hostIdOfAgent,
+  type PeerIdentity,
+  peerIdentity,
+  requireAgent,
+} from "./identity.js";
+export { type Logger, makeLogger } from "./logs.js";
+export { type CallMetrics, type Metrics, makeMetrics } from "./metrics.js";
+export { type MigrationsKnown, migrationHandlers } from "./migration-service.js";
+export { checkMachine } from "./node-check.js";
+export { lookAtQemu, type QemuHere, toWireBuild } from "./qemu-here.js";
+export * from "./records.js";
+export { guestRunDirectory } from "./run-directory.js";
+export { adapters, type BidiCall, type CallContext, checkAddressee, statusOf } from "./server.js";
+export { Turns } from "./turns.js";
+export { VERSION } from "./version.js";
+export { waitFor } from "./waits.js";
+export {
+  checkGuestId,
+  checkMigrationId,
+  fromWireAccelerator,
+  fromWireSpec,
+  fromWireTransport,
+  fromWireVerdict,
+  invalid,
+  type Transport,
+  toWireAccelerator,
+  toWireSpec,
+  toWireTransport,
+  toWireVerdict,
+} from "./wire.js";

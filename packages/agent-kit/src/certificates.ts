@@ -1,0 +1,155 @@
+/*
+ * An agent's certificate, key and CA, read from files and read again when they change, so that
+ * renewing a certificate needs no restart. A half-written or mismatched pair is not taken: the
+ * last good one stays in force, and the log says so.
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { experimental } from "@grpc/grpc-js";
+import type { Config } from "./config.js";
+import { identityIn } from "./identity.js";
+import type { Logger } from "./logs.js";
+
+/** How often the files are looked at, in milliseconds. */
+const LOOK_MS = 10_000;
+
+/** PEM texts that belong together. */
+export interface Pems {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca: Buffer;
+}
+
+export interface CertificatesOptions {
+  readonly files: Config["tls"];
+  readonly hostId: string;
+  readonly log: Logger;
+  /** Called with the end of the certificate's life, at once and after every change. */
+  readonly expires?: (at: Date) => void;
+  readonly lookMs?: number;
+}
+
+type CaListener = experimental.CaCertificateUpdateListener;
+type IdentityListener = experimental.IdentityCertificateUpdateListener;
+
+/** Feeds grpc-js's servers and channels; a running server takes up what is new. */
+export class Certificates implements experimental.CertificateProvider {
+  readonly #options: CertificatesOptions;
+  readonly #timer: NodeJS.Timeout;
+  readonly #caListeners = new Set<CaListener>();
+  readonly #identityListeners = new Set<IdentityListener>();
+  #pems: Pems;
+  /** What was refused last, so that it is complained about once. */
+  #refused: Pems | undefined;
+
+  /** Throws, saying which file and why, if they cannot be used now. */
+  constructor(options: CertificatesOptions) {
+    this.#options = options;
+    this.#pems = this.#read();
+    this.#take(this.#pems);
+    this.#timer = setInterval(() => this.look(), options.lookMs ?? LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /** What is in force now. */
+  get pems(): Pems {
+    return this.#pems;
+  }
+
+  /** Looks at the files now; also done every 10 s. */
+  look(): void {
+    const { log } = this.#options;
+    let found: Pems | undefined;
+    try {
+      found = this.#read();
+      if (same(found, this.#pems)) return;
+      this.#take(found);
+    } catch (error) {
+      if (found !== undefined && this.#refused !== undefined && same(found, this.#refused)) return;
+      this.#refused = found;
+      log.error({ err: error }, "the new TLS files cannot be used; the old ones stay in force");
+      return;
+    }
+    log.info("TLS files read again");
+    const { ca, cert, key } = found;
+    for (const listener of this.#caListeners) listener({ caCertificate: ca });
+    for (const listener of this.#identityListeners)
+      listener({ certificate: cert, privateKey: key });
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  addCaCertificateListener(listener: CaListener): void {
+    this.#caListeners.add(listener);
+    listener({ caCertificate: this.#pems.ca });
+  }
+
+  removeCaCertificateListener(listener: CaListener): void {
+    this.#caListeners.delete(listener);
+  }
+
+  addIdentityCertificateListener(listener: IdentityListener): void {
+    this.#identityListeners.add(listener);
+    listener({ certificate: this.#pems.cert, privateKey: this.#pems.key });
+  }
+
+  removeIdentityCertificateListener(listener: IdentityListener): void {
+    this.#identityListeners.delete(listener);
+  }
+
+  #read(): Pems {
+    const { cert, key, ca } = this.#options.files;
+    return { cert: read("tls.cert", cert), key: read("tls.key", key), ca: read("tls.ca", ca) };
+  }
+
+  /** Checks that the three can be used by this host, and puts them in force. */
+  #take(pems: Pems): void {
+    const { files, hostId, expires } = this.#options;
+    const certificate = parse("tls.cert", files.cert, () => new X509Certificate(pems.cert));
+    const key = parse("tls.key", files.key, () => createPrivateKey(pems.key));
+    parse("tls.ca", files.ca, () => new X509Certificate(pems.ca));
+    if (!certificate.checkPrivateKey(key)) {
+      throw new Error(`tls.key (${files.key}) is not the key of tls.cert (${files.cert})`);
+    }
+    const identity = identityIn(certificate.toLegacyObject());
+    if (identity.kind !== "agent" || identity.hostId !== hostId) {
+      throw new Error(
+        `tls.cert (${files.cert}) must have the URI name ferry://agent/${hostId}, this host's: ` +
+          "other agents would refuse it. Make one with `ferry certs`",
+      );
+    }
+    const end = new Date(certificate.validTo);
+    if (end.getTime() < Date.now()) {
+      throw new Error(`tls.cert (${files.cert}) ended on ${end.toISOString()}: renew it`);
+    }
+    this.#pems = pems;
+    this.#refused = undefined;
+    expires?.(end);
+  }
+}
+
+function read(name: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `${name} cannot be read: ${why}. Make certificates with \`ferry certs\`, or say "plaintext: true" for a trial`,
+      { cause: error },
+    );
+  }
+}
+
+function parse<Parsed>(name: string, path: string, parser: () => Parsed): Parsed {
+  try {
+    return parser();
+  } catch (error) {
+    throw new Error(`${name} (${path}) is not what it should be, in PEM`, { cause: error });
+  }
+}
+
+function same(one: Pems, other: Pems): boolean {
+  return one.cert.equals(other.cert) && one.key.equals(other.key) && one.ca.equals(other.ca);
+}

@@ -1,0 +1,173 @@
+/*
+ * What an agent counts. Each metric answers a question somebody asks at night; labels are unions of
+ * words, never ids, so there are a few hundred series at most. Labels that are known beforehand are
+ * initialised: a series that does not exist cannot be alerted on.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { AgentRole } from "./config.js";
+import { VERSION } from "./version.js";
+
+const CAUSES = [
+  "cancelled",
+  "connection_lost",
+  "keepalive",
+  "heartbeat",
+  "deadline",
+  "agent_died",
+  "shutdown",
+] as const;
+const OUTCOMES: Record<AgentRole, readonly string[]> = {
+  source: ["succeeded", "failed", "cancelled"],
+  destination: ["succeeded", "failed", "tether_lost"],
+};
+const SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000];
+
+export type Metrics = ReturnType<typeof makeMetrics>;
+
+export interface MetricsOptions {
+  readonly role: AgentRole;
+  /** Node.js's own metrics and the event loop's delay; off where many agents share a process. */
+  readonly process?: boolean;
+}
+
+export function makeMetrics({ role, process: withProcess = true }: MetricsOptions) {
+  const registry = new Registry();
+  const registers = [registry];
+  if (withProcess) collectDefaultMetrics({ register: registry });
+
+  const metrics = {
+    registry,
+    active: new Gauge({
+      name: "ferry_migrations_active",
+      help: "Migrations under way at this agent, by phase.",
+      labelNames: ["role", "phase"] as const,
+      registers,
+    }),
+    migrations: new Counter({
+      name: "ferry_migrations_total",
+      help: "Migrations that ended at this agent, by outcome; `reason` is none for a success.",
+      labelNames: ["role", "outcome", "reason"] as const,
+      registers,
+    }),
+    phaseDuration: new Histogram({
+      name: "ferry_migration_phase_duration_seconds",
+      help: "How long migrations stayed in a phase before they left it.",
+      labelNames: ["role", "phase"] as const,
+      buckets: SECONDS,
+      registers,
+    }),
+    duration: new Histogram({
+      name: "ferry_migration_duration_seconds",
+      help: "From Begin until the source was settled.",
+      buckets: SECONDS,
+      registers,
+    }),
+    downtime: new Histogram({
+      name: "ferry_migration_downtime_seconds",
+      help: "Guest pause, from STOP on the source to RESUME on the destination, by two hosts' clocks.",
+      labelNames: ["mode"] as const, // precopy | postcopy | stop
+      buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+      registers,
+    }),
+    refused: new Counter({
+      name: "ferry_refused_total",
+      help: "Messages outside the protocol, by the phase that heard them.",
+      labelNames: ["role", "phase", "heard"] as const,
+      registers,
+    }),
+    retakes: new Counter({
+      name: "ferry_retakes_total",
+      help: "Times QEMU did not take a guest back at once after a migration came to nothing.",
+      registers,
+    }),
+    guests: new Gauge({
+      name: "ferry_guests",
+      help: "Guests at this agent: living here (source) or arriving (destination), by state.",
+      labelNames: ["role", "state"] as const,
+      registers,
+    }),
+    tethersOpen: new Gauge({
+      name: "ferry_tethers_open",
+      help: "Prepare streams that hold a guest's life.",
+      registers,
+    }),
+    tetherLosses: new Counter({
+      name: "ferry_tether_losses_total",
+      help: "Guests killed because their tether was cut, by what cut it.",
+      labelNames: ["cause"] as const,
+      registers,
+    }),
+    tetherKillSeconds: new Histogram({
+      name: "ferry_tether_kill_seconds",
+      help: "From a tether's cut until the guest's QEMU was reaped.",
+      labelNames: ["cause"] as const,
+      buckets: [0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+      registers,
+    }),
+    certificateExpires: new Gauge({
+      name: "ferry_tls_certificate_expiration_timestamp_seconds",
+      help: "When this agent's certificate ends, in seconds since 1970; 0 over plaintext.",
+      registers,
+    }),
+    calls: callMetrics(registers),
+  };
+
+  new Gauge({
+    name: "ferry_build_info",
+    help: "Always 1; the labels say what runs here.",
+    labelNames: ["role", "version"] as const,
+    registers,
+  }).set({ role, version: VERSION }, 1);
+  for (const outcome of OUTCOMES[role]) {
+    const reason = outcome === "succeeded" ? { reason: "none" } : { reason: "unknown" };
+    metrics.migrations.inc({ role, outcome, ...reason }, 0);
+  }
+  if (role === "destination") {
+    for (const cause of CAUSES) {
+      metrics.tetherLosses.inc({ cause }, 0);
+      metrics.tetherKillSeconds.zero({ cause });
+    }
+    metrics.downtime.zero({ mode: "precopy" });
+  }
+  return metrics;
+}
+
+/** The names every gRPC dashboard knows. msg_* count the messages of unary calls too. */
+function callMetrics(registers: Registry[]) {
+  const labelNames = ["grpc_type", "grpc_service", "grpc_method"] as const;
+  return {
+    started: new Counter({
+      name: "grpc_server_started_total",
+      help: "Calls begun.",
+      labelNames,
+      registers,
+    }),
+    handled: new Counter({
+      name: "grpc_server_handled_total",
+      help: "Calls ended, by status code.",
+      labelNames: [...labelNames, "grpc_code"] as const,
+      registers,
+    }),
+    seconds: new Histogram({
+      name: "grpc_server_handling_seconds",
+      help: "How long calls took. Prepare and Meet are as long as their migration.",
+      labelNames,
+      buckets: [0.003, ...SECONDS],
+      registers,
+    }),
+    received: new Counter({
+      name: "grpc_server_msg_received_total",
+      help: "Messages received, those of unary calls included.",
+      labelNames,
+      registers,
+    }),
+    sent: new Counter({
+      name: "grpc_server_msg_sent_total",
+      help: "Messages sent, those of unary calls included.",
+      labelNames,
+      registers,
+    }),
+  };
+}
+
+export type CallMetrics = Metrics["calls"];

@@ -1,0 +1,198 @@
+/*
+ * Handlers are plain functions and generators with a deadline, a signal and a caller; this file
+ * turns them into what grpc-js calls. Only a Fault speaks to the caller: whatever else is thrown is
+ * a bug, is logged whole, and is answered INTERNAL.
+ */
+import { Fault, toStatus } from "@ferry/contract";
+import { StoreUnwritable } from "@ferry/store";
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerDuplexStream,
+  ServerWritableStream,
+} from "@grpc/grpc-js";
+import { type Authenticated, type PeerIdentity, peerIdentity } from "./identity.js";
+import type { Logger } from "./logs.js";
+
+/** What a handler knows of its call beside the request. */
+export interface CallContext {
+  /** When the caller stops waiting; Infinity if it never does. */
+  readonly deadline: Date | number;
+  /** Fires when the caller is gone, or the deadline has passed. */
+  readonly signal: AbortSignal;
+  readonly peer: PeerIdentity;
+}
+
+/** A stream of messages both ways, for a handler that runs until it returns. */
+export interface BidiCall<Request, Response> extends CallContext {
+  /** Ends when the caller half-closes, or is gone. */
+  readonly requests: AsyncIterable<Request>;
+  /** Sends, unless the caller is gone or does not read: see WRITES_QUEUED_MAX. */
+  write(response: Response): void;
+}
+
+/**
+ * Answers that may wait for a caller who does not read. Further ones are dropped: what travels on
+ * such a stream is restated by the next beat, and an agent's memory must not be the caller's.
+ */
+const WRITES_QUEUED_MAX = 64;
+
+/** Refuses a call that was meant for another agent; without an addressee any agent may answer. */
+export function checkAddressee(request: { expectedAgentId: string }, agentId: string): void {
+  const { expectedAgentId } = request;
+  if (expectedAgentId === "" || expectedAgentId === agentId) return;
+  throw new Fault(
+    "WRONG_HOST",
+    `this is ${agentId}, and the call was meant for ${expectedAgentId.slice(0, 80)}: dial the agent you meant`,
+    { metadata: { agent_id: agentId } },
+  );
+}
+
+/** What all handlers of a server share. */
+export interface HandlerOptions {
+  readonly log: Logger;
+  /** Callers have certificates. */
+  readonly secure: boolean;
+}
+
+/** The adapters of one server. */
+export function adapters({ log, secure }: HandlerOptions) {
+  return {
+    unary:
+      <Request, Response>(
+        handler: (request: Request, context: CallContext) => Promise<Response>,
+      ): handleUnaryCall<Request, Response> =>
+      (call, callback) => {
+        const answer = async () => handler(call.request, contextOf(call, secure));
+        answer().then(
+          (response) => callback(null, response),
+          (error: unknown) => callback(statusOf(error, call.getPath(), log)),
+        );
+      },
+
+    serverStream:
+      <Request, Response>(
+        handler: (request: Request, context: CallContext) => AsyncIterable<Response>,
+      ): handleServerStreamingCall<Request, Response> =>
+      (call) => {
+        stream(call, handler, secure).catch((error: unknown) =>
+          call.emit("error", statusOf(error, call.getPath(), log)),
+        );
+      },
+
+    bidi:
+      <Request, Response>(
+        handler: (call: BidiCall<Request, Response>) => Promise<void>,
+      ): handleBidiStreamingCall<Request, Response> =>
+      (call) => {
+        converse(call, handler, secure).catch((error: unknown) =>
+          call.emit("error", statusOf(error, call.getPath(), log)),
+        );
+      },
+  };
+}
+
+/** A call's end is heard through its signal. */
+function contextOf(call: ServerCall, secure: boolean): CallContext {
+  const hangUp = new AbortController();
+  if (call.cancelled) hangUp.abort();
+  call.once("cancelled", () => hangUp.abort());
+  return {
+    deadline: call.getDeadline(),
+    signal: hangUp.signal,
+    peer: peerIdentity(call, secure),
+  };
+}
+
+type ServerCall = Authenticated & {
+  readonly cancelled: boolean;
+  getDeadline(): Date | number;
+  once(event: "cancelled", listener: () => void): unknown;
+};
+
+async function stream<Request, Response>(
+  call: ServerWritableStream<Request, Response>,
+  handler: (request: Request, context: CallContext) => AsyncIterable<Response>,
+  secure: boolean,
+): Promise<void> {
+  const context = contextOf(call, secure);
+  const { signal } = context;
+  for await (const response of handler(call.request, context)) {
+    if (signal.aborted) return;
+    if (!call.write(response)) await drained(call, signal);
+  }
+  if (!signal.aborted) call.end();
+}
+
+async function converse<Request, Response>(
+  call: ServerDuplexStream<Request, Response>,
+  handler: (call: BidiCall<Request, Response>) => Promise<void>,
+  secure: boolean,
+): Promise<void> {
+  const context = contextOf(call, secure);
+  const { signal } = context;
+  await handler({
+    ...context,
+    requests: requestsOf(call, signal),
+    write: (response) => {
+      if (signal.aborted || call.writableEnded) return;
+      if (call.writableLength < WRITES_QUEUED_MAX) call.write(response);
+    },
+  });
+  if (!signal.aborted) call.end();
+}
+
+/** Reads one message at a time. The stream's own iterator destroys the call when it is left early. */
+async function* requestsOf<Request>(
+  call: ServerDuplexStream<Request, unknown>,
+  signal: AbortSignal,
+): AsyncGenerator<Request> {
+  let ended = false;
+  call.once("end", () => {
+    ended = true;
+  });
+  while (!signal.aborted) {
+    const request: Request | null = call.read();
+    if (request !== null) yield request;
+    else if (ended) return;
+    else await happened(call, ["readable", "end"], signal);
+  }
+}
+
+function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  return happened(call, ["drain"], signal);
+}
+
+/** Resolves when one of the events happens, or the caller is gone. */
+function happened(
+  call: NodeJS.EventEmitter,
+  events: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const done = () => {
+      for (const event of events) call.removeListener(event, done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    for (const event of events) call.on(event, done);
+    signal.addEventListener("abort", done);
+  });
+}
+
+/** What the caller is told; a bug is logged here, once. */
+export function statusOf(error: unknown, path: string, log: Logger) {
+  if (error instanceof StoreUnwritable) {
+    log.error({ err: error, path }, "the state directory cannot be written");
+    return toStatus(
+      new Fault("STATE_DIRECTORY_FULL", "this agent's state directory cannot be written"),
+    );
+  }
+  if (!(error instanceof Fault)) log.error({ err: error, path }, "a call failed: this is a bug");
+  return toStatus(error);
+}
