@@ -1,7 +1,9 @@
+export { type AgentServer, type AgentServerOptions, serve } from "./agent-server.js";
 export { Certificates } from "./certificates.js";
 export { Changes } from "./changes.js";
 export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
 export { ConfigError, loadConfig, parseConfig } from "./config-file.js";
+export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";
 export {
   agentUri,
@@ -11,14 +13,18 @@ export {
   peerIdentity,
   requireAgent,
 } from "./identity.js";
-export { type Logger, makeLogger } from "./logs.js";
+export { type Log, type Logger, makeLogger, openLog } from "./logs.js";
 export { type CallMetrics, type Metrics, makeMetrics } from "./metrics.js";
+export { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint.js";
 export { type MigrationsKnown, migrationHandlers } from "./migration-service.js";
 export { checkMachine } from "./node-check.js";
+export { peerDialer, tunnelSecurity } from "./peer-dialer.js";
 export { lookAtQemu, type QemuHere, toWireBuild } from "./qemu-here.js";
 export * from "./records.js";
+export { type AgentProgram, type RunningAgent, runAgent } from "./run-agent.js";
 export { guestRunDirectory } from "./run-directory.js";
 export { adapters, type BidiCall, type CallContext, checkAddressee, statusOf } from "./server.js";
+export { endOnSignals } from "./shutdown.js";
 export { Turns } from "./turns.js";
 export { VERSION } from "./version.js";
 export { waitFor } from "./waits.js";

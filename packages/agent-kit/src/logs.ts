@@ -9,6 +9,10 @@ export type { Logger };
 
 /** Fields whose value is nobody's business, wherever they stand. */
 const SECRET_FIELDS = ["key", "psk", "privateKey", "private_key", "password", "secret", "ticket"];
+/** Lines that wait for a reader who does not read; further ones are dropped. */
+const WAITING_BYTES_MAX = 4 * 1024 * 1024;
+/** How long the end of the process may wait for its last lines to be written, in milliseconds. */
+const FLUSH_MS = 1_000;
 
 export interface LogOptions {
   readonly level: Config["log"]["level"];
@@ -17,8 +21,49 @@ export interface LogOptions {
   readonly base: Readonly<Record<string, string>>;
 }
 
-/** `stream` is for tests; without one the log goes to `file`, or to standard output. */
-export function makeLogger({ level, file, base }: LogOptions, stream?: DestinationStream): Logger {
+export interface Log {
+  readonly log: Logger;
+  /** Resolves when everything said is written, or it took too long. */
+  flush(): Promise<void>;
+  /** The same at once, for a process that ends now. */
+  flushNow(): void;
+}
+
+/**
+ * Opens the log. Writing never waits in the event loop: a log reader that hangs must not delay the
+ * answer to a ping. Nor does it throw: one that is gone, or a full disk, must not end the agent.
+ */
+export function openLog(options: LogOptions): Log {
+  const stream = destination({
+    dest: options.file ?? 1,
+    sync: false,
+    maxLength: WAITING_BYTES_MAX,
+  });
+  stream.on("error", () => {});
+  return {
+    log: makeLogger(options, stream),
+    flush: () =>
+      new Promise((resolve) => {
+        const late = setTimeout(resolve, FLUSH_MS);
+        stream.flush(() => {
+          clearTimeout(late);
+          resolve();
+        });
+      }),
+    flushNow: () => {
+      try {
+        stream.flushSync();
+      } catch {
+        // Nobody can be told any more.
+      }
+    },
+  };
+}
+
+export function makeLogger(
+  { level, base }: Omit<LogOptions, "file">,
+  stream: DestinationStream,
+): Logger {
   const paths = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
   return pino(
     {
@@ -28,7 +73,6 @@ export function makeLogger({ level, file, base }: LogOptions, stream?: Destinati
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    // Written at once: the line before a crash is the one that is wanted.
-    stream ?? destination({ dest: file ?? 1, sync: true, mkdir: false }),
+    stream,
   );
 }

@@ -1,0 +1,98 @@
+/*
+ * An agent's gRPC server: the agent's own services behind its door, with health and reflection, on
+ * a listener that knows what ended a connection. It listens from the start and answers STARTING
+ * until `open`, so that a caller of an agent that was restarted learns to wait instead of guessing.
+ */
+import { addReflection, loadDescriptorSet } from "@ferry/contract";
+import { type Listener, listen } from "@ferry/tether";
+import { experimental, Server, ServerCredentials } from "@grpc/grpc-js";
+import { HealthImplementation } from "grpc-health-check";
+import { callMetrics } from "./call-metrics.js";
+import type { Certificates } from "./certificates.js";
+import { type Config, splitAddress } from "./config.js";
+import { type AgentPhase, door } from "./door.js";
+import type { Logger } from "./logs.js";
+import type { Metrics } from "./metrics.js";
+import { adapters } from "./server.js";
+
+export interface AgentServerOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Undefined: plaintext. */
+  readonly certificates: Certificates | undefined;
+  /** Full names of the agent's services, e.g. "ferry.v1.SourceService": for health and reflection. */
+  readonly services: readonly string[];
+  /** Adds the agent's services to the server. */
+  add(server: Server, handlers: ReturnType<typeof adapters>): void;
+}
+
+export interface AgentServer {
+  readonly port: number;
+  readonly listener: Listener;
+  readonly phase: AgentPhase;
+  /** Everything was found again: takes calls. */
+  open(): void;
+  /** Says NOT_SERVING; calls still come in, and handlers refuse new work. */
+  drain(): void;
+  /** Lets calls end for `graceMs`, then ends them. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Listens. Rejects if the port cannot be had. */
+export async function serve(options: AgentServerOptions): Promise<AgentServer> {
+  const { config, log, metrics, certificates, services } = options;
+  let phase: AgentPhase = "starting";
+  const secure = certificates !== undefined;
+  const server = new Server({
+    // First is innermost: what the door refuses is counted, too.
+    interceptors: [callMetrics(metrics.calls), door({ secure, phase: () => phase })],
+    "grpc.keepalive_time_ms": config.keepalive.timeMs,
+    "grpc.keepalive_timeout_ms": config.keepalive.timeoutMs,
+    "grpc.max_receive_message_length": config.limits.messageBytesMax,
+    "grpc.max_send_message_length": config.limits.messageBytesMax,
+    "grpc.max_concurrent_streams": config.limits.streamsMax,
+  });
+  options.add(server, adapters({ log, secure }));
+  const health = new HealthImplementation();
+  const say = (status: "SERVING" | "NOT_SERVING") => {
+    for (const name of ["", ...services]) health.setStatus(name, status);
+  };
+  say("NOT_SERVING");
+  health.addToServer(server);
+  addReflection(server, loadDescriptorSet(), [...services, "grpc.health.v1.Health"]);
+
+  const { host, port } = splitAddress(config.listen);
+  const listener = await listen({
+    server,
+    credentials: credentialsOf(certificates),
+    host,
+    port,
+    connectionsMax: config.limits.connectionsMax,
+    refused: (why, peer) => log.warn({ why, peer }, "a connection was turned away"),
+  });
+  log.info({ address: `${host}:${listener.port}`, secure }, "listening");
+  return {
+    port: listener.port,
+    listener,
+    get phase() {
+      return phase;
+    },
+    open: () => {
+      if (phase !== "starting") return;
+      phase = "serving";
+      say("SERVING");
+    },
+    drain: () => {
+      phase = "draining";
+      say("NOT_SERVING");
+    },
+    close: (graceMs) => listener.close(graceMs),
+  };
+}
+
+/** Every caller must show a certificate that our CA signed. Files that change are taken up. */
+function credentialsOf(certificates: Certificates | undefined): ServerCredentials {
+  if (certificates === undefined) return ServerCredentials.createInsecure();
+  return experimental.createCertificateProviderServerCredentials(certificates, certificates, true);
+}

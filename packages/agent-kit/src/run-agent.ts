@@ -1,0 +1,107 @@
+/*
+ * What both agents' programs do: read the command line and the configuration, start the agent, end
+ * it on a signal. Exit codes: 0 ended as told; 1 a bug, or a shutdown that did not end; 2 it could
+ * not start, and standard error says why and what to do.
+ */
+import { parseArgs } from "node:util";
+import { Certificates } from "./certificates.js";
+import { type AgentRole, agentIdOf, type Config } from "./config.js";
+import { loadConfig } from "./config-file.js";
+import { type Logger, openLog } from "./logs.js";
+import { checkMachine } from "./node-check.js";
+import { endOnSignals } from "./shutdown.js";
+import { VERSION } from "./version.js";
+
+/** An agent that runs. */
+export interface RunningAgent {
+  /** Ends it in order: no new work, tethers cut, guests that had not landed killed and reaped. */
+  stop(): Promise<void>;
+}
+
+export interface AgentProgram {
+  readonly role: AgentRole;
+  start(config: Config, options: { readonly log: Logger }): Promise<RunningAgent>;
+}
+
+/** Left for the log and the servers after guests were given `drain_ms`, in milliseconds. */
+const STOP_MARGIN_MS = 5_000;
+
+export async function runAgent({ role, start }: AgentProgram): Promise<void> {
+  const program = `ferry-${role}-agent`;
+  try {
+    const asked = readCommandLine();
+    if (asked.help) {
+      process.stdout.write(help(program));
+      return;
+    }
+    if (asked.version) {
+      process.stdout.write(`${program} ${VERSION}\n`);
+      return;
+    }
+    checkMachine();
+    const config = loadConfig(asked.config, role);
+    if (asked["check-config"]) {
+      checkFiles(config);
+      process.stdout.write(`${asked.config ?? "defaults"}: fine\n`);
+      return;
+    }
+    const agentId = agentIdOf(config.hostId, role);
+    const { log, flush, flushNow } = openLog({ ...config.log, base: { agent_id: agentId } });
+    log.info({ version: VERSION, config }, "starting");
+    try {
+      const agent = await start(config, { log });
+      endOnSignals({
+        log,
+        flush,
+        flushNow,
+        stop: () => agent.stop(),
+        withinMs: config.timeouts.drainMs + STOP_MARGIN_MS,
+      });
+    } catch (error) {
+      log.fatal({ err: error }, "cannot start");
+      flushNow();
+      throw error;
+    }
+  } catch (error) {
+    process.stderr.write(`${program}: ${words(error)}\n`);
+    process.exit(2);
+  }
+}
+
+function readCommandLine() {
+  const { values } = parseArgs({
+    options: {
+      config: { type: "string" },
+      "check-config": { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+      version: { type: "boolean", default: false },
+    },
+  });
+  return values;
+}
+
+/** Reads what the configuration names, as a start would. */
+function checkFiles(config: Config): void {
+  if (config.plaintext) return;
+  const log = openLog({ level: "fatal", base: {} }).log;
+  new Certificates({ files: config.tls, hostId: config.hostId, log }).stop();
+}
+
+/** An error and what led to it, for a person. */
+function words(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${words(error.cause)}`;
+}
+
+function help(program: string): string {
+  return `Usage: ${program} [--config FILE] [--check-config]
+
+  --config FILE    YAML; docs/agent.example.yaml shows every key with its default.
+                   Without it everything is at its default.
+  --check-config   Only say whether the configuration and its files can be used.
+  --version        Say which version this is.
+  -h, --help       Say this.
+
+SIGTERM and SIGINT end it in order; a second one ends it at once.
+`;
+}
