@@ -1,1 +1,3 @@
-export {};
+export type { Security } from "./security.js";
+export type { AcceptSettings, DialSettings, Settings } from "./settings.js";
+export { startTunnel, type Tunnel } from "./tunnel.js";
