@@ -5,6 +5,7 @@
  */
 import { checkAddressee, checkMigrationId, invalid, toWireTransport } from "@ferry/agent-kit";
 import { Fault, type PerformRequest, type PerformResponse, type Progress } from "@ferry/contract";
+import type { Verdict } from "@ferry/protocol";
 import type { Departure } from "./departure.js";
 import type { Departures } from "./departures.js";
 import { toWireProgress } from "./progress.js";
@@ -75,7 +76,7 @@ async function perform(
   });
 }
 
-function over(migrationId: string, verdict: string, reason: string): Fault {
+function over(migrationId: string, verdict: Verdict, reason: string): Fault {
   const why = reason === "" ? "" : `: ${reason}`;
   return new Fault(
     "MIGRATION_OVER",
