@@ -1,1 +1,15 @@
-export {};
+export { type Disk, realDisk } from "./disk.js";
+export { type Ending, Endings, type EndingsOptions, KEPT_MS } from "./endings.js";
+export {
+  StoreCorrupt,
+  StoreExists,
+  StoreNewerFormat,
+  StoreRefused,
+  StoreUnwritable,
+} from "./errors.js";
+export { Folders, type FoldersOptions } from "./folders.js";
+export type { Format } from "./format.js";
+export type { Lock } from "./lock.js";
+export { Migrations, type MigrationsOptions } from "./migrations.js";
+export type { Durability } from "./record.js";
+export { openStateDirectory } from "./state-directory.js";

@@ -1,0 +1,137 @@
+/*
+ * A collection of folders, each with a record in it. A folder appears and goes away by one rename,
+ * so nobody ever sees half of one.
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Disk } from "./disk.js";
+import { isErrno, StoreExists, writing } from "./errors.js";
+import { encode, type Format } from "./format.js";
+import { type Durability, isUnfinished, readRecord, unfinished, writeRecord } from "./record.js";
+
+/** What a name may be, so that it can be a path's last part. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const RECORD = "record.json";
+/** Subfolder that holds the endings that were written beforehand. */
+export const BEFOREHAND = "endings";
+
+export interface FoldersOptions<Body> {
+  readonly disk: Disk;
+  /** Whose unfinished work it is: several agents may write in one collection. */
+  readonly role: string;
+  readonly path: string;
+  readonly format: Format<Body>;
+}
+
+export class Folders<Body> {
+  readonly path: string;
+  readonly #disk: Disk;
+  readonly #role: string;
+  readonly #format: Format<Body>;
+
+  constructor({ disk, role, path, format }: FoldersOptions<Body>) {
+    this.path = path;
+    this.#disk = disk;
+    this.#role = role;
+    this.#format = format;
+  }
+
+  folder(id: string): string {
+    assert.match(id, NAME, "a name that is safe in a path");
+    return join(this.path, id);
+  }
+
+  /** Every name there is. */
+  async ids(): Promise<string[]> {
+    return (await this.#disk.names(this.path)).filter((name) => NAME.test(name));
+  }
+
+  async exists(id: string): Promise<boolean> {
+    return (await this.#disk.modified(join(this.folder(id), RECORD))) !== undefined;
+  }
+
+  read(id: string): Promise<Body | undefined> {
+    return readRecord(this.#disk, join(this.folder(id), RECORD), this.#format);
+  }
+
+  /** Makes a folder with its record, and with other files in its subfolder `endings`: all of it, or nothing. */
+  async create(
+    id: string,
+    body: Body,
+    endings: ReadonlyMap<string, Buffer> = new Map(),
+  ): Promise<void> {
+    const to = this.folder(id);
+    const from = join(this.path, unfinished(this.#role));
+    const files = new Map([[join(from, RECORD), encode(this.#format, body)]]);
+    for (const [name, bytes] of endings) files.set(join(from, BEFOREHAND, name), bytes);
+    const directories = endings.size === 0 ? [from] : [from, join(from, BEFOREHAND)];
+    await writing(to, async () => {
+      try {
+        for (const directory of directories) await this.#disk.makeDirectory(directory);
+        await Promise.all([...files].map(([path, bytes]) => this.#disk.writeFile(path, bytes)));
+        await Promise.all(directories.map((directory) => this.#disk.syncDirectory(directory)));
+        await this.#move(from, to);
+      } catch (error) {
+        await this.#disk.remove(from).catch(() => {}); // tidied away at the next start
+        throw error;
+      }
+      await this.#disk.syncDirectory(this.path);
+    });
+  }
+
+  async update(id: string, body: Body, durability: Durability = "fsync"): Promise<void> {
+    const path = join(this.folder(id), RECORD);
+    await writeRecord(this.#disk, this.#role, { path, format: this.#format, body, durability });
+  }
+
+  /** Moves a folder out of this collection, here or there at every instant. Durable when it returns. */
+  async moveTo(id: string, other: Folders<unknown>, name: string): Promise<void> {
+    const to = other.folder(name);
+    await writing(to, async () => {
+      await this.#move(this.folder(id), to);
+      await this.#disk.syncDirectory(other.path);
+      await this.#disk.syncDirectory(this.path);
+    });
+  }
+
+  /** Makes durable which folders there are. */
+  async sync(): Promise<void> {
+    await writing(this.path, () => this.#disk.syncDirectory(this.path));
+  }
+
+  /** Removes a folder. It need not exist. */
+  async remove(id: string): Promise<void> {
+    const path = this.folder(id);
+    const gone = join(this.path, unfinished(this.#role));
+    await writing(path, async () => {
+      try {
+        await this.#disk.rename(path, gone);
+      } catch (error) {
+        if (isErrno(error, "ENOENT")) return;
+        throw error;
+      }
+      await this.#disk.syncDirectory(this.path);
+      await this.#disk.remove(gone);
+    });
+  }
+
+  /** Removes what this role left unfinished when it died. */
+  async tidy(): Promise<void> {
+    const folders = (await this.ids()).map((id) => this.folder(id));
+    for (const directory of [this.path, ...folders]) {
+      for (const name of await this.#disk.names(directory)) {
+        const path = join(directory, name);
+        if (isUnfinished(name, this.#role)) await writing(path, () => this.#disk.remove(path));
+      }
+    }
+  }
+
+  async #move(from: string, to: string): Promise<void> {
+    try {
+      await this.#disk.rename(from, to);
+    } catch (error) {
+      if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
+      throw new StoreExists(to, "it is never overwritten");
+    }
+  }
+}

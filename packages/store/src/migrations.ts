@@ -1,0 +1,108 @@
+/*
+ * Migrations under way: folders with a record and every ending a migration can have, written
+ * beforehand.
+ *
+ *   arrivals/M/record.json                   guests/G/record.json
+ *   arrivals/M/endings/landed.M.….json  ──▶  guests/G/endings/landed.M.….json  ──▶  endings/M.….json
+ *   arrivals/M/endings/returned.M.….json
+ *        │                          (1) one rename of the folder                (2) whenever it may
+ *        └──▶ endings/M.….json
+ *
+ * An ending that keeps nothing is one rename into endings/; the folder goes away afterwards. Landing
+ * is the rename of the whole folder (1), because guest and verdict must change together. Its ending
+ * travels inside and is taken out later (2): whoever lists endings looks there as well, and nobody
+ * removes a guest's folder without taking it out first.
+ */
+import { join } from "node:path";
+import type { Endings } from "./endings.js";
+import { StoreExists, StoreUnwritable } from "./errors.js";
+import type { Folders } from "./folders.js";
+import type { Durability } from "./record.js";
+
+export interface MigrationsOptions<
+  Body,
+  Phase extends string,
+  Ending extends { readonly phase: string },
+> {
+  readonly folders: Folders<Body>;
+  readonly endings: Endings<Ending>;
+  /** Every phase a migration can end in. */
+  readonly phases: readonly Phase[];
+}
+
+export class Migrations<Body, Phase extends string, Ending extends { readonly phase: string }> {
+  readonly #folders: Folders<Body>;
+  readonly #endings: Endings<Ending>;
+  readonly #phases: readonly Phase[];
+
+  constructor({ folders, endings, phases }: MigrationsOptions<Body, Phase, Ending>) {
+    this.#folders = folders;
+    this.#endings = endings;
+    this.#phases = phases;
+  }
+
+  /** Accepts a migration. When it returns, no full disk can keep it from ending. */
+  async create(id: string, body: Body, endingOf: (phase: Phase) => Ending): Promise<void> {
+    if (await this.#endings.exists(id)) {
+      throw new StoreExists(
+        join(this.#folders.folder(id)),
+        "its migration has ended: an id is used once",
+      );
+    }
+    const endings = this.#phases.map((phase) =>
+      this.#endings.beforehand(id, phase, endingOf(phase)),
+    );
+    await this.#folders.create(id, body, new Map(endings));
+  }
+
+  update(id: string, body: Body, durability: Durability = "fsync"): Promise<void> {
+    return this.#folders.update(id, body, durability);
+  }
+
+  read(id: string): Promise<Body | undefined> {
+    return this.#folders.read(id);
+  }
+
+  /** Those that have not ended. */
+  async list(): Promise<Body[]> {
+    const ended = new Set(await this.#endings.ids());
+    const ids = (await this.#folders.ids()).filter((id) => !ended.has(id));
+    const bodies = await Promise.all(ids.map((id) => this.#folders.read(id)));
+    return bodies.filter((body) => body !== undefined);
+  }
+
+  /** Ends a migration. Repeating it does no harm; ending it otherwise is refused. */
+  async end(id: string, phase: Phase): Promise<void> {
+    const folder = this.#folders.folder(id);
+    if (!(await this.#endings.isEnded(id, phase))) {
+      await this.#endings.stamp(folder, id, phase);
+      await this.#endings.take(folder, id, phase);
+    }
+    await this.#folders.remove(id).catch(ignoreUnwritable);
+  }
+
+  /** Ends a migration by handing its folder over. Repeating it does no harm. */
+  async handOver(id: string, phase: Phase, guests: Folders<unknown>, name: string): Promise<void> {
+    if (await this.#endings.isEnded(id, phase)) return;
+    const landed = guests.folder(name);
+    if (await this.#endings.liesIn(landed, id, phase)) {
+      await guests.sync(); // moved before, and perhaps not durably
+      await this.#folders.sync();
+    } else {
+      await this.#endings.stamp(this.#folders.folder(id), id, phase);
+      await this.#folders.moveTo(id, guests, name);
+    }
+    await this.#endings.rescue(landed, phase).catch(ignoreUnwritable);
+  }
+
+  /** After a crash: what ended keeps no folder, and what was left unfinished goes. */
+  async tidy(): Promise<void> {
+    await this.#folders.tidy();
+    for (const id of await this.#endings.ids()) await this.#folders.remove(id);
+  }
+}
+
+/** What is left undone here is done at the next start. */
+function ignoreUnwritable(error: unknown): void {
+  if (!(error instanceof StoreUnwritable)) throw error;
+}

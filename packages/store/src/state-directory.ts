@@ -1,0 +1,42 @@
+/* The state directory, checked and locked before anything in it is believed. */
+import { mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno, StoreRefused, StoreUnwritable } from "./errors.js";
+import { type Lock, lockDirectory } from "./lock.js";
+
+/** The collections of a state directory. */
+export const COLLECTIONS = ["guests", "arrivals", "departures", "endings"] as const;
+
+/** Makes what is missing and takes the role's lock. */
+export function openStateDirectory(path: string, role: string): Lock {
+  const { dev, uid } = directoryAt(path);
+  const own = process.getuid?.();
+  if (uid !== own) {
+    throw new StoreRefused(
+      `the state directory ${path} belongs to user id ${uid}, and this agent runs as ${own}: run it as that user, or give it a directory of its own`,
+    );
+  }
+  for (const name of COLLECTIONS) {
+    if (directoryAt(join(path, name)).dev !== dev) {
+      throw new StoreRefused(
+        `${join(path, name)} is on another file system than ${path}, and a guest lands by a rename between its folders: put the whole state directory on one mount`,
+      );
+    }
+  }
+  return lockDirectory(path, role);
+}
+
+function directoryAt(path: string) {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const found = statSync(path);
+    if (!found.isDirectory()) throw new StoreRefused(`${path} is not a directory`);
+    return found;
+  } catch (error) {
+    if (isErrno(error, "EEXIST", "ENOTDIR")) {
+      throw new StoreRefused(`${path} is not a directory`, { cause: error });
+    }
+    if (isErrno(error)) throw new StoreUnwritable(path, error);
+    throw error;
+  }
+}

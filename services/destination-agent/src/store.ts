@@ -1,0 +1,108 @@
+/*
+ * What a destination agent writes down: the guests that are arriving here. One that lands moves,
+ * record and all, to guests/, where the host's source agent finds it; so arrivals and guests are
+ * written in one format.
+ */
+import { join } from "node:path";
+import {
+  type ArrivalRecord,
+  arrivalRecord,
+  type EndingRecord,
+  endingRecord,
+  guestRecord,
+} from "@ferry/agent-kit";
+import type { DestinationPhase } from "@ferry/protocol";
+import {
+  type Durability,
+  Endings,
+  Folders,
+  Migrations,
+  openStateDirectory,
+  realDisk,
+} from "@ferry/store";
+
+const ROLE = "destination";
+const guest = { name: "ferry.guest", version: 1, schema: guestRecord };
+const arrival = { name: "ferry.guest", version: 1, schema: arrivalRecord };
+const ending = { name: "ferry.ending", version: 1, schema: endingRecord };
+
+/** The ways an arrival can end. */
+const PHASES = ["returned", "perished", "landed"] as const satisfies readonly DestinationPhase[];
+type EndPhase = (typeof PHASES)[number];
+
+export interface Arrivals {
+  /** Accepts an arrival: from now on no full disk can keep its verdict from being written. */
+  create(
+    migrationId: string,
+    record: ArrivalRecord,
+    endingOf: (phase: EndPhase) => EndingRecord,
+  ): Promise<void>;
+  update(migrationId: string, record: ArrivalRecord, durability?: Durability): Promise<void>;
+  /** Writes `landed`: the arrival becomes a guest of this host, by one rename. May be repeated. */
+  land(migrationId: string, guestId: string): Promise<void>;
+  /** Writes the verdict and forgets the arrival. May be repeated. */
+  end(migrationId: string, phase: Exclude<EndPhase, "landed">): Promise<void>;
+  /** Those that have no verdict. */
+  list(): Promise<ArrivalRecord[]>;
+}
+
+export interface DestinationStore {
+  readonly arrivals: Arrivals;
+  readonly endings: Pick<Endings<EndingRecord>, "list" | "annotate" | "acknowledge" | "sweep">;
+  /** A guest of that name lives here. */
+  guestExists(guestId: string): Promise<boolean>;
+  /** Lets another agent have the directory. */
+  close(): void;
+}
+
+/** Takes the state directory, makes what is missing in it, and tidies away what a crash left. */
+export async function openDestinationStore(
+  stateDir: string,
+  disk = realDisk,
+): Promise<DestinationStore> {
+  const lock = openStateDirectory(stateDir, ROLE);
+  try {
+    const shared = { disk, role: ROLE };
+    const guests = new Folders({ ...shared, path: join(stateDir, "guests"), format: guest });
+    const endings = new Endings({ ...shared, path: join(stateDir, "endings"), format: ending });
+    const arrivals = new Migrations({
+      folders: new Folders({ ...shared, path: join(stateDir, "arrivals"), format: arrival }),
+      endings,
+      phases: PHASES,
+    });
+    const rescue = async () => {
+      for (const id of await guests.ids()) await endings.rescue(guests.folder(id), "landed");
+    };
+    await guests.tidy();
+    await endings.tidy();
+    await arrivals.tidy();
+    await rescue();
+    return {
+      arrivals: {
+        create: (id, record, endingOf) => arrivals.create(id, record, endingOf),
+        update: (id, record, durability) => arrivals.update(id, record, durability),
+        land: (id, guestId) => arrivals.handOver(id, "landed", guests, guestId),
+        end: (id, phase) => arrivals.end(id, phase),
+        list: () => arrivals.list(),
+      },
+      endings: {
+        // The disk may have refused to take the ending of a landing out of its guest's folder.
+        list: async () => {
+          await rescue();
+          return endings.list();
+        },
+        annotate: async (id, more) => {
+          await rescue();
+          await endings.annotate(id, more);
+        },
+        acknowledge: (id) => endings.acknowledge(id),
+        sweep: (now) => endings.sweep(now),
+      },
+      guestExists: (guestId) => guests.exists(guestId),
+      close: () => lock.release(),
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+/*
+ * What a source agent writes down: the guests that live here, and their departures. The host's
+ * destination agent writes in the same state directory; what is shared between them is guests/,
+ * where it puts the guests that landed.
+ */
+import { join } from "node:path";
+import {
+  type DepartureRecord,
+  departureRecord,
+  type EndingRecord,
+  endingRecord,
+  type GuestRecord,
+  guestRecord,
+} from "@ferry/agent-kit";
+import type { SourcePhase } from "@ferry/protocol";
+import { Endings, Folders, Migrations, openStateDirectory, realDisk } from "@ferry/store";
+
+const ROLE = "source";
+const guest = { name: "ferry.guest", version: 1, schema: guestRecord };
+const departure = { name: "ferry.departure", version: 1, schema: departureRecord };
+const ending = { name: "ferry.ending", version: 1, schema: endingRecord };
+
+/** The ways a departure can end. */
+const PHASES = ["kept", "gone", "departed"] as const satisfies readonly SourcePhase[];
+
+/** The guests that live here. */
+export type Guests = Pick<Folders<GuestRecord>, "ids" | "read" | "create" | "update" | "remove">;
+
+export interface SourceStore {
+  readonly guests: Guests;
+  readonly departures: Migrations<DepartureRecord, (typeof PHASES)[number], EndingRecord>;
+  readonly endings: Endings<EndingRecord>;
+  /** The migration in which that guest is arriving here, if one is. */
+  arrivalOf(guestId: string): Promise<string | undefined>;
+  /** Lets another agent have the directory. */
+  close(): void;
+}
+
+/** Takes the state directory, makes what is missing in it, and tidies away what a crash left. */
+export async function openSourceStore(stateDir: string, disk = realDisk): Promise<SourceStore> {
+  const lock = openStateDirectory(stateDir, ROLE);
+  try {
+    const folders = { disk, role: ROLE };
+    const endingsHere = { disk, path: join(stateDir, "endings"), format: ending };
+    const guests = new Folders({ ...folders, path: join(stateDir, "guests"), format: guest });
+    const arrivals = new Folders({ ...folders, path: join(stateDir, "arrivals"), format: guest });
+    const endings = new Endings({ ...endingsHere, role: ROLE });
+    const landings = new Endings({ ...endingsHere, role: "destination" });
+    const departures = new Migrations({
+      folders: new Folders({ ...folders, path: join(stateDir, "departures"), format: departure }),
+      endings,
+      phases: PHASES,
+    });
+    await guests.tidy();
+    await endings.tidy();
+    await departures.tidy();
+    return {
+      guests: {
+        ids: () => guests.ids(),
+        read: (id) => guests.read(id),
+        create: (id, record) => guests.create(id, record),
+        update: (id, record, durability) => guests.update(id, record, durability),
+        remove: async (id) => {
+          // How it arrived may still lie in its folder, and is to outlive it.
+          await landings.rescue(guests.folder(id), "landed");
+          await guests.remove(id);
+        },
+      },
+      departures,
+      endings,
+      arrivalOf: (guestId) => arrivalOf(arrivals, guestId),
+      close: () => lock.release(),
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function arrivalOf(
+  arrivals: Folders<GuestRecord>,
+  guestId: string,
+): Promise<string | undefined> {
+  for (const id of await arrivals.ids()) {
+    const record = await arrivals.read(id);
+    if (record?.guest.spec.guestId === guestId) return id;
+  }
+  return undefined;
+}
