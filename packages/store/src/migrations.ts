@@ -13,6 +13,7 @@
  * travels inside and is taken out later (2): whoever lists endings looks there as well, and nobody
  * removes a guest's folder without taking it out first.
  */
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Endings } from "./endings.js";
 import { StoreExists, StoreUnwritable } from "./errors.js";
@@ -73,6 +74,7 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
 
   /** Ends a migration. Repeating it does no harm; ending it otherwise is refused. */
   async end(id: string, phase: Phase): Promise<void> {
+    assert.ok(this.#phases.includes(phase), `"${phase}" is a phase a migration can end in`);
     const folder = this.#folders.folder(id);
     if (!(await this.#endings.isEnded(id, phase))) {
       await this.#endings.stamp(folder, id, phase);

@@ -21,14 +21,14 @@ const departure = { name: "ferry.departure", version: 1, schema: departureRecord
 const ending = { name: "ferry.ending", version: 1, schema: endingRecord };
 
 /** The ways a departure can end. */
-const PHASES = ["kept", "gone", "departed"] as const satisfies readonly SourcePhase[];
+const PHASES: readonly SourcePhase[] = ["kept", "gone", "departed"];
 
 /** The guests that live here. */
 export type Guests = Pick<Folders<GuestRecord>, "ids" | "read" | "create" | "update" | "remove">;
 
 export interface SourceStore {
   readonly guests: Guests;
-  readonly departures: Migrations<DepartureRecord, (typeof PHASES)[number], EndingRecord>;
+  readonly departures: Migrations<DepartureRecord, SourcePhase, EndingRecord>;
   readonly endings: Endings<EndingRecord>;
   /** The migration in which that guest is arriving here, if one is. */
   arrivalOf(guestId: string): Promise<string | undefined>;
