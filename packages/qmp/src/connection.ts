@@ -51,6 +51,25 @@ export async function connect(path: string, options: ConnectOptions): Promise<Qm
   throw new QmpLost(`no monitor at ${path}: ${given}, tries: ${tries}, the last one: ${last}`);
 }
 
+/**
+ * Opens QMP on a socket that is connected already, such as one handed to QEMU when it was started.
+ * `name` is for error messages.
+ */
+export async function connectOn(
+  socket: Socket,
+  { name, timeoutMs }: { readonly name: string; readonly timeoutMs: number },
+): Promise<Qmp> {
+  const timer = setTimeout(
+    () => socket.destroy(new Error(`no greeting within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  try {
+    return await Qmp.open(name, socket, true);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function attempt(path: string, signal: AbortSignal, idleHoldsProcess: boolean): Promise<Qmp> {
   const socket = createConnection({ path });
   const giveUp = () =>

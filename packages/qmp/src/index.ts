@@ -1,4 +1,4 @@
-export { type ConnectOptions, connect } from "./connection.js";
+export { type ConnectOptions, connect, connectOn } from "./connection.js";
 export { QmpError, QmpLost, QmpSilence, QmpTimeout } from "./errors.js";
 export { LINE_BYTES_MAX } from "./framing.js";
 export { COMMAND_TIMEOUT_MS, type ExecuteOptions, Qmp } from "./qmp.js";
