@@ -1,1 +1,51 @@
-export {};
+export { type AdoptOptions, adoptQemu } from "./adopt.js";
+export type { CgroupPlacement } from "./cgroup.js";
+export { type CommandLineOptions, commandLine } from "./command-line.js";
+export { consolePath } from "./console.js";
+export { type CpuDifference, compareCpu, expandCpu, expandCpuOnHost } from "./cpu.js";
+export type { Endpoint } from "./endpoint.js";
+export type { ProcessIdentity } from "./identity.js";
+export {
+  type IncomingNews,
+  lookIncoming,
+  openIncoming,
+  PortTaken,
+  watchIncoming,
+} from "./incoming.js";
+export type { Keeper } from "./keeper.js";
+export { installKeeper } from "./keeper-script.js";
+export { type KvmProbe, probeKvm } from "./kvm.js";
+export type { Death } from "./last-word.js";
+export { type LaunchOptions, launchQemu } from "./launch.js";
+export {
+  cancelOutgoing,
+  continueOutgoing,
+  type OutgoingNews,
+  type OutgoingOptions,
+  putBackOutgoing,
+  setDowntimeLimit,
+  startOutgoing,
+  watchOutgoing,
+  yankOutgoing,
+} from "./outgoing.js";
+export {
+  fingerprintOutgoing,
+  lookOutgoing,
+  migrationBlockers,
+  type Outgoing,
+  type OutgoingState,
+} from "./outgoing-look.js";
+export { checkPaths, type PathProblem } from "./paths.js";
+export { probeQemu, type QemuProbe } from "./probe.js";
+export { type Progress, ProgressMeter } from "./progress.js";
+export { writePskFile } from "./psk.js";
+export { makeRunDirectory, removeRunDirectory } from "./run-directory.js";
+export {
+  checkSpec,
+  type GuestBoot,
+  type GuestDisk,
+  type GuestNic,
+  type GuestSpec,
+  type SpecProblem,
+} from "./spec.js";
+export { cont, look, powerdown, type RunState, stop } from "./vcpu.js";

@@ -1,0 +1,84 @@
+#!/bin/sh
+# The keeper: the parent of one QEMU, and the only process that ever waits for it.
+#
+#   keeper.sh RUN_DIRECTORY BINARY ARGUMENT...        descriptor 3: a socket whose other end the agent holds
+#
+# It kills a QEMU whose agent dies before saying `free`; from `free` on it outlives every agent, takes
+# orders from a FIFO, reaps, and leaves a last word. One shell does all of it, blocked in one `read` at
+# a time, so there is no signal to miss and no helper to lose:
+#
+#   until `free`   reads descriptor 3: a line, or the end of file of a dead agent.
+#                  (If QEMU dies by itself meanwhile, the agent sees a zombie and says `reap`.)
+#   after `free`   reads the FIFO: a line from any later agent, or the end of file of a dead QEMU,
+#                  whose standard input is the FIFO's one lasting writer.
+#
+# No `wait` runs before it is decided that QEMU must end or has ended, and dash and busybox reap only in
+# `wait`. So until then $qemu is QEMU or its zombie, and `kill` cannot hit a pid that was handed on.
+
+run=$1
+shift
+umask 077
+
+refuse() {
+  echo "refused $1" >&3
+  exit 1
+}
+
+# Every cgroup, before QEMU exists: memory is charged where it is first touched, and whoever ends our
+# agent's container kills everything that is still in the container's cgroups.
+[ -r "$run/cgroups" ] || refuse "cannot read $run/cgroups"
+while read -r group; do
+  echo $$ >"$group/cgroup.procs" || refuse "cannot join the cgroup $group"
+done <"$run/cgroups"
+
+mkfifo -m 600 "$run/keeper.fifo" || refuse "cannot make $run/keeper.fifo"
+# A FIFO opens for reading only once somebody writes: 6 is that somebody for a moment.
+exec 6<>"$run/keeper.fifo" 4<"$run/keeper.fifo" 5>"$run/keeper.fifo" 6>&-
+
+# QEMU gets the FIFO's writing end as its standard input, and nothing else of ours.
+"$@" <&5 3>&- 4<&- 5>&- &
+qemu=$!
+exec 5>&-
+
+# Nothing polite may part QEMU from its parent, and an agent that dies while we answer it is no reason
+# to die. Only now: a signal that is ignored here from the start would be ignored in QEMU, too.
+trap '' HUP INT QUIT TERM PIPE
+echo "started $qemu" >&3
+
+freed=unfreed
+cause=agent_died # unless we read something else
+read -r word <&3 && cause=asked
+case $cause$word in
+askedreap) cause=itself ;;
+askedfree)
+  freed=freed
+  cause=itself
+  echo >&3 # the answer: from here on no agent's death kills this guest
+  exec 3>&-
+  while read -r word <&4; do
+    [ "$word" = kill ] || continue
+    cause=asked
+    break
+  done
+  ;;
+esac
+# After the FIFO's end of file QEMU is going by itself, and in a moment can be waited for. Otherwise it
+# is ours to end; a zombie does not mind.
+[ "$freed$cause" = freeditself ] || kill -KILL "$qemu"
+wait "$qemu"
+status=$?
+
+# Before the last word: whoever hears it may remove the list.
+set --
+while read -r group; do
+  set -- "$@" "$group"
+done <"$run/cgroups"
+# One line in one write: whoever finds it without its end looks again.
+echo "$status $freed $cause" >"$run/last-word"
+
+# The guest's cgroups are empty but for us. A parent that takes no processes (cgroup v2 whose children
+# were given controllers) keeps us where we are until we exit; then an agent removes them.
+for group; do
+  echo $$ >"${group%/*}/cgroup.procs" || exit 0
+done
+[ $# -eq 0 ] || rmdir "$@"

@@ -1,0 +1,98 @@
+/*
+ * The incoming side of a migration: QEMU listens, receives, and stands still with a loaded guest.
+ * It has no timeout of any kind; only its tether and its agent's deadlines clean it up.
+ */
+import { createServer } from "node:net";
+import { type Arguments, type Qmp, QmpError, type QmpEvent } from "@ferry/qmp";
+import { setCapabilities, setCredentials, setParameters } from "./capabilities.js";
+import { type Endpoint, keyDirOf, toUri } from "./endpoint.js";
+import { look } from "./vcpu.js";
+
+/**
+ * `return-path`: the source hears that everything arrived. `late-block-activate`: a loaded guest does
+ * not lock its disks before `cont`, so that the source can still take it back.
+ */
+const WANTED = ["events", "return-path", "late-block-activate"] as const;
+
+/** Somebody else on this machine has the port: take another one. */
+export class PortTaken extends Error {
+  override readonly name = "PortTaken";
+}
+
+export type IncomingNews =
+  | { readonly kind: "loaded" }
+  | { readonly kind: "failed"; readonly reason: string }
+  /** The guest runs; host's wall clock, microseconds since 1970. */
+  | { readonly kind: "resumed"; readonly atUs: number };
+
+/** Lets QEMU, launched with `-incoming defer`, listen. May be called again after PortTaken. */
+export async function openIncoming(qmp: Qmp, endpoint: Endpoint): Promise<void> {
+  await setCapabilities(qmp, WANTED);
+  await setParameters(qmp, await setCredentials(qmp, "server", keyDirOf(endpoint)));
+  try {
+    await listen(qmp, { uri: toUri(endpoint) });
+  } catch (error) {
+    if (error instanceof QmpError && endpoint.kind === "tcp" && (await isTaken(endpoint))) {
+      throw new PortTaken(`port ${endpoint.port} on ${endpoint.host} is taken`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/**
+ * A QEMU that can be told to (9.1 on) survives a failed load, so that it can say why; an older one
+ * exits, and says it on its standard error. Asking for it is asking whether it can: QEMU checks its
+ * arguments before it does anything.
+ */
+async function listen(qmp: Qmp, address: Arguments): Promise<void> {
+  try {
+    await qmp.execute("migrate-incoming", { ...address, "exit-on-error": false });
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    await qmp.execute("migrate-incoming", address);
+  }
+}
+
+/** QEMU has one class for every error: whether the port is taken is found out by trying it. */
+function isTaken({ host, port }: { host: string; port: number }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "EADDRINUSE"));
+    server.listen({ host: host.replace(/^\[(.*)\]$/, "$1"), port, exclusive: true }, () =>
+      server.close(() => resolve(false)),
+    );
+  });
+}
+
+/** Tells what happens to the guest that arrives. Answers how to stop it. */
+export function watchIncoming(qmp: Qmp, tell: (news: IncomingNews) => void): () => void {
+  const hear = ({ event, data, timestamp }: QmpEvent) => {
+    if (event === "RESUME") {
+      tell({ kind: "resumed", atUs: timestamp.seconds * 1e6 + timestamp.microseconds });
+    }
+    if (event !== "MIGRATION") return;
+    if (data.status === "completed") tell({ kind: "loaded" });
+    if (data.status === "failed") {
+      void describeFailure(qmp).then((reason) => tell({ kind: "failed", reason }));
+    }
+  };
+  qmp.on("event", hear);
+  return () => qmp.off("event", hear);
+}
+
+/** How far the guest is: an event may have been lost. */
+export async function lookIncoming(qmp: Qmp): Promise<"waiting" | "loaded" | "failed"> {
+  const { status } = (await qmp.execute("query-migrate")) as { status?: string };
+  if (status === "failed") return "failed";
+  if (status !== "completed") return "waiting";
+  return (await look(qmp)).status === "inmigrate" ? "waiting" : "loaded";
+}
+
+async function describeFailure(qmp: Qmp): Promise<string> {
+  try {
+    const answer = (await qmp.execute("query-migrate")) as { "error-desc"?: string };
+    return answer["error-desc"] ?? "QEMU could not load the guest, and does not say why";
+  } catch {
+    return "QEMU could not load the guest"; // an older QEMU exits now; its log says why
+  }
+}

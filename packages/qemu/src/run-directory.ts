@@ -1,0 +1,62 @@
+/*
+ * A guest's run directory: its monitors' sockets, its keeper's FIFO and last word, and what QEMU
+ * wrote on its standard error. It is readable by its owner alone and does not outlive a boot.
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import { removeCgroups } from "./cgroup.js";
+
+/** The kernel's limit on a unix socket's path (sun_path), less its closing NUL, in bytes. */
+const SOCKET_PATH_BYTES_MAX = 107;
+/** Longest name of a socket in a run directory, in bytes. */
+const SOCKET_NAME_BYTES_MAX = 24;
+
+/** What the guest writes to its first serial port, collected in a file. Every host has its own. */
+export function consolePath(runDir: string): string {
+  return join(runDir, "console.log");
+}
+
+/** Where the keeper takes orders. */
+export function fifoPath(runDir: string): string {
+  return join(runDir, "keeper.fifo");
+}
+
+/** How QEMU ended, in the keeper's words. */
+export function lastWordPath(runDir: string): string {
+  return join(runDir, "last-word");
+}
+
+/** QEMU's standard output and error, and its keeper's. */
+export function logPath(runDir: string): string {
+  return join(runDir, "qemu.log");
+}
+
+/**
+ * Makes the directory, empty and 0700. One that a crash left behind is replaced; its QEMU died with
+ * its agent, or its record would have been found. Throws if sockets in it could not be opened.
+ */
+export async function makeRunDirectory(runDir: string): Promise<void> {
+  checkRunDirectory(runDir);
+  await removeRunDirectory(runDir);
+  await mkdir(runDir, { recursive: true, mode: 0o700 });
+}
+
+/** Removes it with all that is in it, and the guest's cgroups. One that is gone already is no error. */
+export async function removeRunDirectory(runDir: string): Promise<void> {
+  if (runDir === "") return; // a guest that never had one
+  checkRunDirectory(runDir);
+  await removeCgroups(runDir);
+  await rm(runDir, { recursive: true, force: true });
+}
+
+/** Throws for a path whose sockets the kernel would not open. */
+export function checkRunDirectory(runDir: string): void {
+  if (!isAbsolute(runDir)) throw new Error(`a run directory's path must be absolute: ${runDir}`);
+  const bytesMax = SOCKET_PATH_BYTES_MAX - SOCKET_NAME_BYTES_MAX - 1;
+  const bytes = Buffer.byteLength(runDir);
+  if (bytes > bytesMax) {
+    throw new Error(
+      `the run directory's path has ${bytes} bytes and may have ${bytesMax}, since a unix socket's path must stay under 108: choose a shorter run_dir (${runDir})`,
+    );
+  }
+}
