@@ -1,0 +1,48 @@
+/*
+ * How an agent is known: by a certificate of the operator's own CA. Where the host is known by name,
+ * the certificate must carry that name (URI ferry://agent/HOST), whatever address was dialled: an
+ * address that now leads to another host is noticed before a word is said. Else the address dialled
+ * must be in the certificate, as in any TLS.
+ */
+import { checkServerIdentity, type PeerCertificate } from "node:tls";
+import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
+
+/** PEM, as read from files. */
+export interface TlsOptions {
+  readonly ca: Buffer | string;
+  readonly cert: Buffer | string;
+  readonly key: Buffer | string;
+}
+
+export type Security =
+  | { readonly tls: TlsOptions; readonly plaintext?: never }
+  /** Anybody on the network may listen and speak. For trials. */
+  | { readonly plaintext: true; readonly tls?: never };
+
+export function channelCredentials(security: Security, hostId?: string): ChannelCredentials {
+  if (security.tls === undefined) return credentials.createInsecure();
+  const { ca, key, cert } = security.tls;
+  return credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert), {
+    checkServerIdentity: (name, certificate) => checkAgent(name, certificate, hostId),
+  });
+}
+
+/** An error if that certificate is not the one of the agent that was meant. */
+export function checkAgent(
+  name: string,
+  certificate: PeerCertificate,
+  hostId: string | undefined,
+): Error | undefined {
+  if (hostId === undefined) return checkServerIdentity(name, certificate);
+  const wanted = `URI:ferry://agent/${hostId}`;
+  const names = splitNames(certificate.subjectaltname ?? "");
+  if (names.includes(wanted)) return undefined;
+  return new Error(
+    `the certificate at ${name} is not that of host ${hostId}: it names ${names.join(", ") || "nothing"}`,
+  );
+}
+
+/** Node quotes a name that holds a comma or a quote, so that no name can pretend to be two. */
+function splitNames(subjectAltName: string): string[] {
+  return subjectAltName.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g)?.map((each) => each.trim()) ?? [];
+}

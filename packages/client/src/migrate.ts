@@ -1,0 +1,58 @@
+/*
+ * Moves a guest. The walk starts at once; its events may be read or not, and `result` says what
+ * became of the guest. A migration that was begun always resolves, with a verdict or with `pending`;
+ * one that was refused at Begin rejects with MigrationRefused, and nothing has changed anywhere.
+ */
+import { randomUUID } from "node:crypto";
+import { BOUNDS, type Bounds } from "./bounds.js";
+import type { Host } from "./host.js";
+import type { MigrationEvent, Outcome } from "./outcome.js";
+import type { Transport } from "./transport.js";
+import { Walk } from "./walk.js";
+
+export interface MigrateOptions {
+  readonly guestId: string;
+  readonly from: Host;
+  readonly to: Host;
+  /** Undefined: direct, encrypted. */
+  readonly transport?: Transport | undefined;
+  /** Longest blackout at which QEMU may switch over, in milliseconds. Undefined: the agent's 300. */
+  readonly downtimeLimitMs?: number | undefined;
+  /** Undefined: no limit. */
+  readonly bandwidthBytesPerSecond?: number | undefined;
+  /** Sends a heartbeat on the tether this often, in milliseconds; for callers behind an L7 proxy. */
+  readonly heartbeatMs?: number | undefined;
+  /** Ends the migration cleanly, if it is not too late. */
+  readonly signal?: AbortSignal | undefined;
+  /** A UUID that was never used. Undefined: a new one. */
+  readonly migrationId?: string | undefined;
+  readonly bounds?: Partial<Bounds>;
+}
+
+/** A migration under way: its events, and its result. */
+export interface MigrationRun extends AsyncIterable<MigrationEvent> {
+  readonly migrationId: string;
+  readonly result: Promise<Outcome>;
+}
+
+export function migrate(options: MigrateOptions): MigrationRun {
+  const migrationId = options.migrationId ?? randomUUID();
+  const walk = new Walk({
+    migrationId,
+    guestId: options.guestId,
+    from: options.from,
+    to: options.to,
+    transport: options.transport,
+    downtimeLimitMs: options.downtimeLimitMs ?? 0,
+    bandwidthBytesPerSecond: options.bandwidthBytesPerSecond ?? 0,
+    heartbeatMs: options.heartbeatMs ?? 0,
+    signal: options.signal,
+    bounds: { ...BOUNDS, ...options.bounds },
+  });
+  walk.start();
+  return {
+    migrationId,
+    result: walk.result,
+    [Symbol.asyncIterator]: () => walk.feed[Symbol.asyncIterator](),
+  };
+}
