@@ -43,7 +43,8 @@ export async function connect(path: string, options: ConnectOptions): Promise<Qm
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       last = error.message;
-      if (!passes(error)) throw new QmpLost(`no monitor at ${path}: ${last}`, { cause: error });
+      if (!signal.aborted && !passes(error))
+        throw new QmpLost(`no monitor at ${path}: ${last}`, { cause: error });
     }
     await wait(AGAIN_AFTER_MS, undefined, { signal }).catch(() => {}); // the loop's condition tells
   }
@@ -72,10 +73,13 @@ export async function connectOn(
 
 async function attempt(path: string, signal: AbortSignal, idleHoldsProcess: boolean): Promise<Qmp> {
   const socket = createConnection({ path });
-  const giveUp = () =>
-    socket.destroy(
-      new Error("connected, but QEMU does not greet (stuck, or another client has this monitor)"),
-    );
+  socket.on("error", () => {}); // told below; without any listener it would end this process
+  const giveUp = () => {
+    const why = socket.connecting
+      ? "not connected yet"
+      : "connected, but QEMU does not greet (stuck, or another client has this monitor)";
+    socket.destroy(new Error(why));
+  };
   signal.addEventListener("abort", giveUp, { once: true });
   try {
     await connected(socket);
