@@ -40,12 +40,6 @@ export { probeQemu, type QemuProbe } from "./probe.js";
 export { type Progress, ProgressMeter } from "./progress.js";
 export { writePskFile } from "./psk.js";
 export { makeRunDirectory, removeRunDirectory } from "./run-directory.js";
-export {
-  checkSpec,
-  type GuestBoot,
-  type GuestDisk,
-  type GuestNic,
-  type GuestSpec,
-  type SpecProblem,
-} from "./spec.js";
+export type { GuestBoot, GuestDisk, GuestNic, GuestSpec } from "./spec.js";
+export { checkSpec, type SpecProblem } from "./spec-form.js";
 export { cont, look, powerdown, type RunState, stop } from "./vcpu.js";

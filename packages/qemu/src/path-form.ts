@@ -5,7 +5,7 @@
  * would be read past every check of one path.
  */
 import { posix } from "node:path";
-import type { SpecProblem } from "./spec.js";
+import type { SpecProblem } from "./spec-form.js";
 
 /** The kernel's PATH_MAX, less its closing NUL, in bytes. */
 const PATH_BYTES_MAX = 4095;

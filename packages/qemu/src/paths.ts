@@ -5,6 +5,7 @@
 import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
+import { type ImagePart, partsOf, UnsafeImage } from "./image.js";
 import type { GuestSpec } from "./spec.js";
 
 export interface PathProblem {
@@ -21,11 +22,20 @@ export interface PathProblem {
 
 interface Wanted {
   readonly path: string;
+  /** For people: "disk image /srv/a.qcow2". */
   readonly what: string;
+  readonly kind: "disk" | "boot";
   readonly writable: boolean;
-  readonly missing: "DISK_MISSING" | "KERNEL_MISSING";
-  readonly forbidden: "DISK_FORBIDDEN" | "PATH_FORBIDDEN";
 }
+
+interface WantedDisk extends Wanted {
+  readonly format: "raw" | "qcow2";
+  /** How many images lie on top of it. */
+  readonly depth: number;
+}
+
+/** Images on top of each other; more is a loop, or a mistake. */
+const CHAIN_MAX = 32;
 
 /**
  * Everything that is missing or forbidden; empty if the guest can have all it names.
@@ -37,61 +47,82 @@ export async function checkPaths(
 ): Promise<PathProblem[]> {
   const allowed = await withRealPaths(allowedPaths);
   const problems = await Promise.all([
-    ...filesOf(spec).map((file) => checkFile(file, allowed)),
+    ...spec.disks.map(({ path, format, readOnly }) => {
+      const what = `disk image ${path}`;
+      return checkDisk(
+        { path, what, kind: "disk", writable: !readOnly, format, depth: 0 },
+        allowed,
+      );
+    }),
+    ...bootFiles(spec).map((file) => checkFile(file, allowed)),
     ...spec.nics.map(({ tapName }) => checkTap(tapName)),
   ]);
   return problems.flat();
 }
 
-function filesOf({ disks, boot }: GuestSpec): Wanted[] {
-  const files: Wanted[] = disks.map(({ path, readOnly }) => ({
-    path,
-    what: "disk image",
-    writable: !readOnly,
-    missing: "DISK_MISSING",
-    forbidden: "DISK_FORBIDDEN",
-  }));
-  const other = (path: string, what: string): Wanted => ({
-    path,
-    what,
-    writable: false,
-    missing: "KERNEL_MISSING",
-    forbidden: "PATH_FORBIDDEN",
-  });
-  if (boot.kind === "kernel") files.push(other(boot.path, "kernel"));
-  if (boot.kind === "kernel" && boot.initrdPath !== "") {
-    files.push(other(boot.initrdPath, "ramdisk"));
+function bootFiles({ boot }: GuestSpec): Wanted[] {
+  const file = (path: string, what: string): Wanted[] =>
+    path === "" ? [] : [{ path, what: `${what} ${path}`, kind: "boot", writable: false }];
+  switch (boot.kind) {
+    case "disk":
+      return [];
+    case "firmware":
+      return file(boot.path, "firmware");
+    case "kernel":
+      return [...file(boot.path, "kernel"), ...file(boot.initrdPath, "ramdisk")];
   }
-  if (boot.kind === "firmware") files.push(other(boot.path, "firmware"));
-  return files;
+}
+
+/** An image, and every image it lies on. */
+async function checkDisk(disk: WantedDisk, allowed: readonly string[]): Promise<PathProblem[]> {
+  const problems = await checkFile(disk, allowed);
+  if (problems.length > 0 || disk.format === "raw") return problems;
+  let parts: ImagePart[];
+  try {
+    if (disk.depth >= CHAIN_MAX) throw new UnsafeImage(`it lies on more than ${CHAIN_MAX} others`);
+    parts = await partsOf(disk.path);
+  } catch (error) {
+    return [problem(disk, error instanceof UnsafeImage ? "FORBIDDEN" : "MISSING", text(error))];
+  }
+  const below = parts.map(({ path, format }) => {
+    const what = `${path}, on which ${disk.what} lies,`;
+    return checkDisk(
+      { ...disk, path, format, what, writable: false, depth: disk.depth + 1 },
+      allowed,
+    );
+  });
+  return (await Promise.all(below)).flat();
 }
 
 async function checkFile(file: Wanted, allowed: readonly string[]): Promise<PathProblem[]> {
-  const { path, what } = file;
-  const forbidden = (seen: string): PathProblem[] => [
-    {
-      reason: file.forbidden,
-      path,
-      description: `${what} ${seen} lies outside the directories this host allows (qemu.allowed_paths)`,
-    },
-  ];
+  const outside = "lies outside the directories this host allows (qemu.allowed_paths)";
   // Before it is looked for: whoever may not have a file need not learn whether it exists.
-  if (!within(path, allowed)) return forbidden(path);
+  if (!within(file.path, allowed)) return [problem(file, "FORBIDDEN", outside)];
   try {
-    const real = await realpath(path);
-    if (!within(real, allowed)) return forbidden(`${path} (really ${real})`);
+    const real = await realpath(file.path);
+    if (!within(real, allowed)) return [problem(file, "FORBIDDEN", `is ${real}, which ${outside}`)];
     const seen = await stat(real);
-    if (!seen.isFile() && !(seen.isBlockDevice() && what === "disk image")) {
-      throw new Error("it is neither a file nor a block device");
+    if (!seen.isFile() && !(seen.isBlockDevice() && file.kind === "disk")) {
+      throw new Error("neither a file nor a block device");
     }
     await access(real, file.writable ? constants.R_OK | constants.W_OK : constants.R_OK);
     return [];
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return [
-      { reason: file.missing, path, description: `${what} ${path} cannot be used here: ${text}` },
-    ];
+    return [problem(file, "MISSING", text(error))];
   }
+}
+
+function problem(file: Wanted, ill: "MISSING" | "FORBIDDEN", why: string): PathProblem {
+  const reasons = {
+    disk: { MISSING: "DISK_MISSING", FORBIDDEN: "DISK_FORBIDDEN" },
+    boot: { MISSING: "KERNEL_MISSING", FORBIDDEN: "PATH_FORBIDDEN" },
+  } as const;
+  const description = `${file.what} ${ill === "MISSING" ? "cannot be used here: " : ""}${why}`;
+  return { reason: reasons[file.kind][ill], path: file.path, description };
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** A tap device that is not there would be made by QEMU, connected to nothing. */
