@@ -9,6 +9,7 @@ import type { experimental } from "@grpc/grpc-js";
 import type { Config } from "./config.js";
 import { identityIn } from "./identity.js";
 import type { Logger } from "./logs.js";
+import type { Metrics } from "./metrics.js";
 
 /** How often the files are looked at, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -27,6 +28,25 @@ export interface CertificatesOptions {
   /** Called with the end of the certificate's life, at once and after every change. */
   readonly expires?: (at: Date) => void;
   readonly lookMs?: number;
+}
+
+/** The agent's certificates; undefined over plaintext, which is warned about. */
+export function certificatesOf(
+  config: Config,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Certificates | undefined {
+  if (config.plaintext) {
+    log.warn(
+      "plaintext: true: anybody who reaches this agent's port can command it and pose as another agent; it is for trials only",
+    );
+    return undefined;
+  }
+  return new Certificates({
+    files: config.tls,
+    hostId: config.hostId,
+    log,
+    expires: (at) => metrics.certificateExpires.set(at.getTime() / 1000),
+  });
 }
 
 type CaListener = experimental.CaCertificateUpdateListener;

@@ -1,5 +1,5 @@
 export { type AgentServer, type AgentServerOptions, serve } from "./agent-server.js";
-export { Certificates } from "./certificates.js";
+export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";
 export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
 export { ConfigError, loadConfig, parseConfig } from "./config-file.js";

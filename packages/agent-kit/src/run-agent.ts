@@ -14,6 +14,9 @@ import { VERSION } from "./version.js";
 
 /** An agent that runs. */
 export interface RunningAgent {
+  /** Where it listens: its gRPC port, and the port of its metrics. */
+  readonly port: number;
+  readonly metricsPort: number;
   /** Ends it in order: no new work, tethers cut, guests that had not landed killed and reaped. */
   stop(): Promise<void>;
 }

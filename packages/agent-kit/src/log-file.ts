@@ -1,0 +1,97 @@
+/*
+ * Where log lines go. Writing never waits in the event loop, because a log reader that hangs must not
+ * delay the answer to somebody's ping; and it never throws, because a reader that is gone or a full
+ * disk must not end an agent that holds guests. Lines that cannot be kept are dropped and counted.
+ */
+import { closeSync, openSync, write, writeSync } from "node:fs";
+
+/** Bytes that may wait for a reader who does not read. */
+const WAITING_BYTES_MAX = 4 * 1024 * 1024;
+/** A write that failed (EAGAIN, ENOSPC, EPIPE) is repeated after this time, in milliseconds. */
+const AGAIN_MS = 100;
+const STDOUT = 1;
+
+export class LogFile {
+  readonly #fd: number;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #writing = false;
+  #dropped = 0;
+  #flushed: (() => void)[] = [];
+
+  /** Appends to the file at `path`; undefined: to standard output. */
+  constructor(path?: string) {
+    this.#fd = path === undefined ? STDOUT : openSync(path, "a", 0o640);
+  }
+
+  write(line: string): void {
+    const bytes = Buffer.from(line);
+    if (this.#waitingBytes + bytes.length > WAITING_BYTES_MAX) {
+      this.#dropped += 1;
+      return;
+    }
+    if (this.#dropped > 0) this.#tellDropped();
+    this.#push(bytes);
+    this.#drain();
+  }
+
+  /** Resolves when everything is written, or after `withinMs`. */
+  flush(withinMs: number): Promise<void> {
+    if (this.#waiting.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, withinMs);
+      this.#flushed.push(() => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
+  }
+
+  /** Writes what waits at once, for a process that ends now. */
+  flushNow(): void {
+    try {
+      // What is being written already may be written twice: better than not at all.
+      for (const bytes of this.#waiting.splice(0)) writeSync(this.#fd, bytes);
+    } catch {
+      // Nobody can be told any more.
+    }
+    this.#waitingBytes = 0;
+  }
+
+  close(): void {
+    if (this.#fd !== STDOUT) closeSync(this.#fd);
+  }
+
+  #push(bytes: Buffer): void {
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+  }
+
+  #tellDropped(): void {
+    const line = { level: "warn", dropped: this.#dropped, msg: "log lines were dropped" };
+    this.#dropped = 0;
+    this.#push(Buffer.from(`${JSON.stringify(line)}\n`));
+  }
+
+  #drain(): void {
+    if (this.#writing) return;
+    if (this.#waiting.length === 0) {
+      for (const flushed of this.#flushed.splice(0)) flushed();
+      return;
+    }
+    this.#writing = true;
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [bytes];
+    write(this.#fd, bytes, (error, written) => {
+      this.#writing = false;
+      if (this.#waiting[0] === bytes) {
+        // Unless `flushNow` took it meanwhile.
+        if (written < bytes.length) this.#waiting[0] = bytes.subarray(written);
+        else this.#waiting.shift();
+        this.#waitingBytes -= written;
+      }
+      if (error === null) this.#drain();
+      else setTimeout(() => this.#drain(), AGAIN_MS).unref();
+    });
+  }
+}
