@@ -55,6 +55,8 @@ type Finder = (candidate: Candidate, host: AdmissionHost, arrivals: Arrivals) =>
 /** What admission asks of the host, beside what arrivals need. */
 export interface AdmissionHost extends Omit<Host, "settled"> {
   readonly machineTypes: ReadonlySet<string>;
+  /** Version of the QEMU that receives guests here, e.g. "7.2.22". */
+  readonly qemuVersion: string;
   readonly kvm: { readonly works: boolean; readonly reason: string };
   /** What a CPU model means here, as QEMU expands it. */
   cpuProperties(spec: GuestSpec, accelerator: "kvm" | "tcg"): Promise<Record<string, string>>;
@@ -79,7 +81,11 @@ const FINDERS: readonly Finder[] = [
   async ({ spec }, { store, config }, arrivals) => {
     if (await store.guestExists(spec.guestId)) {
       return [
-        blocker("GUEST_RESIDENT_HERE", spec.guestId, `a guest of that name lives on ${config.hostId}`),
+        blocker(
+          "GUEST_RESIDENT_HERE",
+          spec.guestId,
+          `a guest of that name lives on ${config.hostId}`,
+        ),
       ];
     }
     const other = arrivals.ofGuest(spec.guestId);

@@ -251,7 +251,10 @@ export class Arrival {
       "the state directory cannot be written",
     );
     if (next === "prepared" || next === "landing") {
-      this.#why = { cause: "host_fault", reason: "the destination's state directory cannot be written" };
+      this.#why = {
+        cause: "host_fault",
+        reason: "the destination's state directory cannot be written",
+      };
       // `landing` is decided with the keeper freed: nobody guards this QEMU but us.
       return next === "prepared" ? "abandon" : "keeperGone";
     }

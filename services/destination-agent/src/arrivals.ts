@@ -4,8 +4,8 @@
  */
 import { Changes, type EndingRecord } from "@ferry/agent-kit";
 import { verdictOf } from "@ferry/protocol";
-import type { Arrival, ArrivalView } from "./arrival.js";
 import { removeRunDirectory } from "@ferry/qemu";
+import type { Arrival, ArrivalView } from "./arrival.js";
 import { readCause } from "./cause.js";
 import type { Host } from "./host.js";
 

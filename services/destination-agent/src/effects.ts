@@ -73,7 +73,10 @@ async function launch(arrival: Arrival): Promise<void> {
     // Both agents of a host write their own record first and look for the other's afterwards: of a
     // Start and a Prepare that race for one guest, at least one sees the other.
     if (await host.store.guestExists(arrival.guestId)) {
-      await arrival.fail("host_fault", `guest ${arrival.guestId} was started on this host meanwhile`);
+      await arrival.fail(
+        "host_fault",
+        `guest ${arrival.guestId} was started on this host meanwhile`,
+      );
       return;
     }
     arrival.record = {
@@ -95,7 +98,10 @@ async function launch(arrival: Arrival): Promise<void> {
 export function guard(arrival: Arrival, keeper: NonNullable<Arrival["keeper"]>): void {
   arrival.keeper = keeper;
   void keeper.reaped.then((death) =>
-    arrival.hear("qemuGone", { cause: "qemu_died", reason: `QEMU ended by itself: ${death.summary}` }),
+    arrival.hear("qemuGone", {
+      cause: "qemu_died",
+      reason: `QEMU ended by itself: ${death.summary}`,
+    }),
   );
   void keeper.keeperGone.then(() => arrival.hear("keeperGone"));
 }

@@ -16,9 +16,13 @@ export function finishHandler(arrivals: Arrivals, agentId: string) {
     const migrationId = checkMigrationId(request.migrationId);
     const { order } = request;
     if (order !== FinishOrder.LAND && order !== FinishOrder.ABANDON) {
-      throw new Fault("INVALID_REQUEST", "order must be FINISH_ORDER_LAND or FINISH_ORDER_ABANDON", {
-        fieldViolations: [{ field: "order", description: "land or abandon" }],
-      });
+      throw new Fault(
+        "INVALID_REQUEST",
+        "order must be FINISH_ORDER_LAND or FINISH_ORDER_ABANDON",
+        {
+          fieldViolations: [{ field: "order", description: "land or abandon" }],
+        },
+      );
     }
     const live = arrivals.live(migrationId);
     if (live !== undefined && !live.settled) {

@@ -1,7 +1,7 @@
 import type { Config, Logger, Metrics } from "@ferry/agent-kit";
-import type { DestinationStore } from "./store.js";
 import type { Arrival } from "./arrival.js";
 import type { Ports } from "./ports.js";
+import type { DestinationStore } from "./store.js";
 
 /** What every arrival needs of the host it arrives at. */
 export interface Host {

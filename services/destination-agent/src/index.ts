@@ -1,1 +1,1 @@
-export {};
+export { startDestinationAgent } from "./agent.js";

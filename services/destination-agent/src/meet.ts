@@ -5,7 +5,12 @@
  * is not heard: a destination that lost its disk and was prepared again under the same id would
  * truthfully say `returned` of the wrong guest.
  */
-import { checkMigrationId, type PeerIdentity, toWireTransport, toWireVerdict } from "@ferry/agent-kit";
+import {
+  checkMigrationId,
+  type PeerIdentity,
+  toWireTransport,
+  toWireVerdict,
+} from "@ferry/agent-kit";
 import {
   Fault,
   type MeetRequest,
@@ -150,4 +155,3 @@ function checkPeer(peer: PeerIdentity, sourceAgentId: string): void {
   if (peer.kind === "agent" && sourceAgentId === `${peer.hostId}/source`) return;
   throw new Fault("WRONG_PEER", `the caller's certificate does not belong to ${sourceAgentId}`);
 }
-

@@ -21,7 +21,13 @@ import {
 } from "@ferry/contract";
 import type { Tie } from "@ferry/tether";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import { type AdmissionHost, type Candidate, candidateOf, findBlockers, refusal } from "./admission.js";
+import {
+  type AdmissionHost,
+  type Candidate,
+  candidateOf,
+  findBlockers,
+  refusal,
+} from "./admission.js";
 import { Arrival } from "./arrival.js";
 import type { Arrivals } from "./arrivals.js";
 
@@ -136,7 +142,11 @@ async function admit(
       { ...host, settled: (settled) => arrivals.settled(settled) },
       {
         guest: {
-          spec: { ...candidate.spec, disks: [...candidate.spec.disks], nics: [...candidate.spec.nics] },
+          spec: {
+            ...candidate.spec,
+            disks: [...candidate.spec.disks],
+            nics: [...candidate.spec.nics],
+          },
           runDir: guestRunDirectory(host.config.runDir, migrationId),
           qemuVersion: host.qemuVersion,
           accelerator: candidate.accelerator,

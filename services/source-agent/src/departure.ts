@@ -3,7 +3,13 @@
  * what is said to the destination and what is heard from it; what touches QEMU is in effects.ts.
  * Custody is given away in one place: `released` is written, synced, and only then said.
  */
-import { type Answer, Changes, type DepartureRecord, Driver, fromWireVerdict } from "@ferry/agent-kit";
+import {
+  type Answer,
+  Changes,
+  type DepartureRecord,
+  Driver,
+  fromWireVerdict,
+} from "@ferry/agent-kit";
 import { type FaultRead, type MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
 import {
   type SourceEffect,
@@ -61,7 +67,12 @@ const RELEASED: ReadonlySet<SourcePhase> = new Set([
 ]);
 
 /** Refusals of Meet that dialling again will not change. */
-const FINAL: ReadonlySet<string> = new Set(["WRONG_PEER", "PEER_ONLY", "ID_CONFLICT", "INVALID_REQUEST"]);
+const FINAL: ReadonlySet<string> = new Set([
+  "WRONG_PEER",
+  "PEER_ONLY",
+  "ID_CONFLICT",
+  "INVALID_REQUEST",
+]);
 
 export class Departure {
   readonly changes = new Changes();
@@ -225,7 +236,12 @@ export class Departure {
   meetBroke(fault: FaultRead | undefined, error: Error): void {
     this.meetTrouble = `: ${fault?.message ?? error.message}`;
     this.host.log.warn(
-      { migration_id: this.migrationId, phase: this.phase, reason: fault?.reason, err: error.message },
+      {
+        migration_id: this.migrationId,
+        phase: this.phase,
+        reason: fault?.reason,
+        err: error.message,
+      },
       "Meet broke; dialling again",
     );
     if (this.phase === "meeting" && fault !== undefined && FINAL.has(fault.reason)) {
@@ -243,7 +259,10 @@ export class Departure {
   #bind(response: MeetResponse, arrival: string): void {
     if (this.phase !== "meeting") return;
     if (arrival === "0") {
-      this.fail("DESTINATION_UNPREPARED", "the destination knows no such migration: call Prepare there first");
+      this.fail(
+        "DESTINATION_UNPREPARED",
+        "the destination knows no such migration: call Prepare there first",
+      );
       void this.hear("abort");
       return;
     }
@@ -340,7 +359,11 @@ export class Departure {
     this.#end();
     const { metrics } = this.host;
     const outcome =
-      this.phase === "departed" ? "succeeded" : this.#failure?.reason === "ABORTED" ? "cancelled" : "failed";
+      this.phase === "departed"
+        ? "succeeded"
+        : this.#failure?.reason === "ABORTED"
+          ? "cancelled"
+          : "failed";
     metrics.migrations.inc({
       role: "source",
       outcome,

@@ -238,7 +238,10 @@ async function goOn(departure: Departure): Promise<void> {
     await continueOutgoing(qmp);
   } catch (error) {
     // It left the gate by itself (cancelled, failed), which is heard on its own.
-    departure.host.log.debug({ migration_id: departure.migrationId, err: error }, "migrate-continue");
+    departure.host.log.debug(
+      { migration_id: departure.migrationId, err: error },
+      "migrate-continue",
+    );
   }
 }
 

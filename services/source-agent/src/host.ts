@@ -1,5 +1,5 @@
 import type { Config, Logger, Metrics, Transport } from "@ferry/agent-kit";
-import type { PeerServiceClient, Transport as WireTransport, Verdict } from "@ferry/contract";
+import type { PeerServiceClient, Verdict, Transport as WireTransport } from "@ferry/contract";
 import type { Security } from "@ferry/tunnel";
 import type { Departure } from "./departure.js";
 import type { SourceStore } from "./store.js";

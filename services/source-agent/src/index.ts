@@ -1,1 +1,1 @@
-export {};
+export { startSourceAgent } from "./agent.js";

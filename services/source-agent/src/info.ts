@@ -8,7 +8,7 @@ const PROTOCOL_VERSION = 1;
 export interface InfoOptions {
   readonly agentId: string;
   readonly config: Config;
-  readonly qemu: QemuHere;
+  readonly qemu: Promise<QemuHere>;
   readonly residents: Residents;
   draining(): boolean;
 }
@@ -22,7 +22,7 @@ export function infoHandler({ agentId, config, qemu, residents, draining }: Info
       role: Role.SOURCE,
       version: VERSION,
       protocolVersion: PROTOCOL_VERSION,
-      qemu: toWireBuild(config.qemu.binary, qemu),
+      qemu: toWireBuild(config.qemu.binary, await qemu),
       limits: {
         arrivalsMax: 0,
         departuresMax: config.limits.departuresMax,

@@ -4,8 +4,8 @@
  * that breaks says nothing about the guest.
  */
 import type { Logger } from "@ferry/agent-kit";
-import { type FaultRead, type MeetRequest, type MeetResponse, readFault } from "@ferry/contract";
 import type { PeerServiceClient } from "@ferry/contract";
+import { type FaultRead, type MeetRequest, type MeetResponse, readFault } from "@ferry/contract";
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 
 const REDIAL_FIRST_MS = 50;

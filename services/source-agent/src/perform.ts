@@ -48,7 +48,10 @@ async function perform(
   if (departure === undefined) {
     const ended = departures.ended(migrationId);
     if (ended === undefined) {
-      throw new Fault("MIGRATION_UNKNOWN", `no migration ${migrationId} was begun here: call Begin`);
+      throw new Fault(
+        "MIGRATION_UNKNOWN",
+        `no migration ${migrationId} was begun here: call Begin`,
+      );
     }
     throw over(migrationId, ended.verdict, ended.reason);
   }

@@ -34,9 +34,7 @@ async function removeDeparted(residents: Residents, departures: Departures): Pro
       .views()
       .some(
         (view) =>
-          view.guestId === resident.guestId &&
-          view.phase === "departed" &&
-          view.startedAt >= since,
+          view.guestId === resident.guestId && view.phase === "departed" && view.startedAt >= since,
       );
     // A record without processes is a Start that did not get far enough to free its keeper.
     if (left || resident.record.guest.processes === undefined) await residents.remove(resident);
@@ -51,8 +49,7 @@ async function goOn(
   const phase = record.phase as SourcePhase; // written phases come from the table
   if (sourceSettled(phase)) return;
   const { log } = departures.host;
-  const resident =
-    residents.known(record.guestId) ?? Resident.nowhere(record.guestId, log);
+  const resident = residents.known(record.guestId) ?? Resident.nowhere(record.guestId, log);
   // `begun` is what `accept` writes first: nothing moved, and nobody was told anything.
   const departure = new Departure(
     departures.hostOfDepartures(),

@@ -137,6 +137,12 @@ export class Resident {
     this.qmp?.close();
   }
 
+  /** This agent ends, and the guest goes on without it. */
+  letGo(): void {
+    this.close();
+    this.keeper?.letGo();
+  }
+
   /** Its QEMU lives and its monitor does not answer: tries again until it does. */
   reopenLater(): void {
     if (this.dead || this.#closed) return;

@@ -3,9 +3,11 @@
  * agent puts landed guests there with one rename, so whoever asks for a guest that is not known
  * here makes us look again.
  */
+import { type FSWatcher, watch } from "node:fs";
+import { join } from "node:path";
+import type { Config, Logger, Metrics } from "@ferry/agent-kit";
 import { Changes, type GuestRecord, Turns } from "@ferry/agent-kit";
 import { adoptQemu, removeRunDirectory } from "@ferry/qemu";
-import type { Config, Logger, Metrics } from "@ferry/agent-kit";
 import { Leases } from "./leases.js";
 import { Resident } from "./resident.js";
 import type { SourceStore } from "./store.js";
@@ -23,6 +25,7 @@ export class Residents {
   readonly turns = new Turns();
   readonly leases = new Leases();
   readonly #guests = new Map<string, Resident>();
+  #watcher: FSWatcher | undefined;
   readonly #adopting = new Map<string, Promise<Resident | undefined>>();
 
   constructor(readonly host: ResidentsHost) {}
@@ -60,6 +63,26 @@ export class Residents {
     this.#guests.set(resident.guestId, resident);
     void this.#follow(resident);
     this.changes.bump();
+  }
+
+  /** Looks again when the disk hints that a guest landed. A hint only: whoever asks is answered anyway. */
+  watchDisk(): void {
+    const { config, log } = this.host;
+    try {
+      this.#watcher = watch(join(config.stateDir, "guests"), { persistent: false }, () => {
+        void this.all().catch((error: unknown) => log.warn({ err: error }, "guests not looked at"));
+      });
+      this.#watcher.on("error", (error) => log.warn({ err: error }, "guests/ is not watched"));
+    } catch (error) {
+      log.warn({ err: error }, "guests/ is not watched: landed guests are noticed when asked for");
+    }
+  }
+
+  /** This agent ends: its guests go on without being looked at. */
+  close(): void {
+    this.#watcher?.close();
+    for (const resident of this.#guests.values()) resident.letGo();
+    this.#guests.clear();
   }
 
   /** Its record goes, and everything it left behind. */

@@ -1,16 +1,17 @@
 /* Get, List and Watch: what lives here, and what changes. */
+
+import { isDeepStrictEqual } from "node:util";
 import { checkAddressee, checkGuestId } from "@ferry/agent-kit";
 import {
   Fault,
-  type Guest,
   type GetRequest,
   type GetResponse,
+  type Guest,
   type ListRequest,
   type ListResponse,
   type WatchRequest,
   type WatchResponse,
 } from "@ferry/contract";
-import { isDeepStrictEqual } from "node:util";
 import type { Residents } from "../residents.js";
 import { describe } from "./describe.js";
 

@@ -3,7 +3,13 @@
  * machine type and the CPU model, with QEMU's own expansion of it for later comparison.
  */
 import { isDeepStrictEqual } from "node:util";
-import { checkAddressee, fromWireSpec, type GuestRecord, guestRunDirectory } from "@ferry/agent-kit";
+import type { QemuHere } from "@ferry/agent-kit";
+import {
+  checkAddressee,
+  fromWireSpec,
+  type GuestRecord,
+  guestRunDirectory,
+} from "@ferry/agent-kit";
 import { Fault, type StartRequest, type StartResponse } from "@ferry/contract";
 import {
   checkPaths,
@@ -18,14 +24,13 @@ import {
 import type { Departures } from "../departures.js";
 import { Resident } from "../resident.js";
 import type { Residents } from "../residents.js";
-import type { QemuHere } from "@ferry/agent-kit";
 import { describe } from "./describe.js";
 
 export interface StartOptions {
   readonly agentId: string;
   readonly residents: Residents;
   readonly departures: Departures;
-  readonly qemu: QemuHere;
+  readonly qemu: Promise<QemuHere>;
   readonly keeperPath: string;
   draining(): boolean;
 }
@@ -38,15 +43,19 @@ export function startHandler(options: StartOptions) {
       throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
     }
     return options.residents.turns.take(asked.guestId, async () => {
-      const pinned = await pin(asked, options.qemu);
-      const resident = await start(pinned, request.paused, options);
+      const qemu = await options.qemu;
+      const pinned = await pin(asked, qemu);
+      const resident = await start(pinned, request.paused, qemu.build.version, options);
       return { agentId: options.agentId, guest: describe(resident) };
     });
   };
 }
 
 /** Settles what the caller left open, so that the guest is the same on every host. */
-async function pin(spec: GuestSpec, qemu: QemuHere): Promise<GuestSpec & { accelerator: "kvm" | "tcg" }> {
+async function pin(
+  spec: GuestSpec,
+  qemu: QemuHere,
+): Promise<GuestSpec & { accelerator: "kvm" | "tcg" }> {
   const machineType = qemu.build.machineAliases[spec.machineType] ?? spec.machineType;
   if (!qemu.build.machineTypes.includes(machineType)) {
     throw new Fault(
@@ -74,6 +83,7 @@ async function pin(spec: GuestSpec, qemu: QemuHere): Promise<GuestSpec & { accel
 async function start(
   spec: GuestSpec & { accelerator: "kvm" | "tcg" },
   paused: boolean,
+  qemuVersion: string,
   options: StartOptions,
 ): Promise<Resident> {
   const { residents, departures } = options;
@@ -110,7 +120,7 @@ async function start(
     guest: {
       spec: { ...spec, disks: [...spec.disks], nics: [...spec.nics] },
       runDir: guestRunDirectory(config.runDir, guestId),
-      qemuVersion: options.qemu.build.version,
+      qemuVersion,
       accelerator: spec.accelerator,
       cpuProperties: {},
       paused,
@@ -130,7 +140,9 @@ async function start(
     await store.guests.remove(guestId);
     await removeRunDirectory(record.guest.runDir);
     const text = error instanceof Error ? error.message : String(error);
-    throw error instanceof Fault ? error : new Fault("QEMU_FAILED", `QEMU would not start: ${text}`);
+    throw error instanceof Fault
+      ? error
+      : new Fault("QEMU_FAILED", `QEMU would not start: ${text}`);
   }
 }
 
@@ -181,4 +193,3 @@ async function launch(record: GuestRecord, options: StartOptions): Promise<Resid
   log.info({ guest_id: resident.guestId, pid: keeper.qemu.pid, run_dir: runDir }, "guest started");
   return resident;
 }
-

@@ -1,6 +1,12 @@
 /* Stop powers a guest down, and kills it when its grace is over. */
 import { checkAddressee, checkGuestId, invalid } from "@ferry/agent-kit";
-import { Fault, GuestState, StopOutcome, type StopRequest, type StopResponse } from "@ferry/contract";
+import {
+  Fault,
+  GuestState,
+  StopOutcome,
+  type StopRequest,
+  type StopResponse,
+} from "@ferry/contract";
 import { powerdown } from "@ferry/qemu";
 import type { Departures } from "../departures.js";
 import type { Resident } from "../resident.js";

@@ -1,0 +1,162 @@
+/*
+ * The destination agent, put together. It answers STARTING from its first moment, asks QEMU what
+ * this host can take, settles every arrival that its predecessor left, and then takes calls.
+ */
+import {
+  agentIdOf,
+  type Config,
+  certificatesOf,
+  type Logger,
+  lookAtQemu,
+  makeMetrics,
+  migrationHandlers,
+  type QemuHere,
+  type RunningAgent,
+  serve,
+  serveMetrics,
+  tunnelSecurity,
+} from "@ferry/agent-kit";
+import {
+  AgentServiceService,
+  DestinationServiceService,
+  Fault,
+  MigrationServiceService,
+  PeerServiceService,
+  toStatus,
+} from "@ferry/contract";
+import { installKeeper } from "@ferry/qemu";
+import { Tethers } from "@ferry/tether";
+import type { AdmissionHost } from "./admission.js";
+import { Arrivals } from "./arrivals.js";
+import { finishHandler } from "./finish.js";
+import { infoHandler } from "./info.js";
+import { meetHandler } from "./meet.js";
+import { migrationsKnown } from "./migrations.js";
+import { Ports } from "./ports.js";
+import { prepareHandler } from "./prepare.js";
+import { recover } from "./recover.js";
+import { openDestinationStore } from "./store.js";
+
+const SERVICES = ["DestinationService", "PeerService", "MigrationService", "AgentService"].map(
+  (name) => `ferry.v1.${name}`,
+);
+/** Calls that are under way when the agent ends may take this long, in milliseconds. */
+const CALLS_GRACE_MS = 250;
+/** After tethers were cut for the shutdown, their guests are reaped within this time. */
+const REAP_MS = 4_000;
+
+/** Starts it. Rejects, with everything undone, if it cannot. */
+export async function startDestinationAgent(
+  config: Config,
+  { log, processMetrics = true }: { readonly log: Logger; readonly processMetrics?: boolean },
+): Promise<RunningAgent> {
+  const agentId = agentIdOf(config.hostId, "destination");
+  const metrics = makeMetrics({ role: "destination", process: processMetrics });
+  const certificates = certificatesOf(config, { log, metrics });
+  const undo: (() => void | Promise<void>)[] = [() => certificates?.stop()];
+  const stopAll = async () => {
+    for (const step of undo.reverse()) await step();
+  };
+  try {
+    const store = await openDestinationStore(config.stateDir);
+    undo.push(() => store.close());
+    const keeperPath = await installKeeper(config.runDir);
+    const qemu = await lookAtQemu(config);
+    const host: AdmissionHost = {
+      config,
+      log,
+      metrics,
+      store,
+      ports: new Ports(config.migration.portFirst, config.migration.portLast),
+      keeperPath,
+      tunnelSecurity: tunnelSecurity(certificates),
+      ...admissionOf(qemu),
+    };
+    const arrivals = new Arrivals(host);
+
+    const draining = () => server.phase === "draining";
+    const server = await serve({
+      config,
+      log,
+      metrics,
+      certificates,
+      services: SERVICES,
+      add: (grpc, { unary, serverStream, bidi }) => {
+        grpc.addService(DestinationServiceService, {
+          prepare: prepareHandler({
+            agentId,
+            arrivals,
+            host,
+            advertise: config.advertise ?? "",
+            tie: (call, heartbeatMs) => tethers.tie(call, { heartbeatMs }),
+            draining,
+          }),
+          finish: unary(finishHandler(arrivals, agentId)),
+        });
+        grpc.addService(PeerServiceService, {
+          meet: bidi(meetHandler(arrivals, agentId, config.timeouts.beatMs)),
+          tunnel: elsewhere,
+        });
+        const migrations = migrationHandlers(migrationsKnown(arrivals), agentId);
+        grpc.addService(MigrationServiceService, {
+          getMigration: unary(migrations.getMigration),
+          listMigrations: unary(migrations.listMigrations),
+          watchMigrations: serverStream(migrations.watchMigrations),
+        });
+        grpc.addService(AgentServiceService, {
+          getInfo: unary(infoHandler({ agentId, config, qemu, arrivals, draining })),
+        });
+      },
+    });
+    const tethers = new Tethers({ connections: server.listener.connections });
+    undo.push(() => server.close(CALLS_GRACE_MS));
+    const endpoint = await serveMetrics({
+      listen: config.metricsListen,
+      registry: metrics.registry,
+      ready: () => server.phase === "serving",
+      refresh: async () => {
+        metrics.guests.reset();
+        for (const { phase } of arrivals.underWay()) {
+          metrics.guests.inc({ role: "destination", state: phase });
+        }
+      },
+    });
+    undo.push(() => endpoint.close());
+
+    await recover(arrivals);
+    server.open();
+    return {
+      port: server.port,
+      metricsPort: endpoint.port,
+      stop: async () => {
+        server.drain();
+        const empty = () => arrivals.underWay().length === 0;
+        await arrivals.changes.until(empty, { withinMs: config.timeouts.drainMs });
+        tethers.cutAll("shutdown");
+        await arrivals.changes.until(empty, { withinMs: REAP_MS });
+        await stopAll();
+      },
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+/** A tunnel's bytes go to a process of their own, at the address that Meet tells. */
+function elsewhere(call: { emit(event: "error", error: unknown): boolean }): void {
+  call.emit(
+    "error",
+    toStatus(new Fault("UNSUPPORTED", "tunnels are served at the address Meet tells")),
+  );
+}
+
+function admissionOf(qemu: QemuHere) {
+  return {
+    machineTypes: new Set(qemu.build.machineTypes),
+    qemuVersion: qemu.build.version,
+    kvm: qemu.kvm,
+    cpuProperties: (spec: { machineType: string; cpuModel: string }, accelerator: "kvm" | "tcg") =>
+      qemu.cpuProperties(spec.machineType, spec.cpuModel, accelerator),
+  };
+}

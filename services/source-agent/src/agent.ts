@@ -1,0 +1,160 @@
+/*
+ * The source agent, put together. It answers STARTING from its first moment, finds its guests and
+ * the migrations that were under way, and then takes calls; what QEMU of this host can do is asked
+ * meanwhile, and only Start and GetInfo wait for it.
+ */
+import {
+  agentIdOf,
+  type Config,
+  certificatesOf,
+  fromWireTransport,
+  type Logger,
+  lookAtQemu,
+  makeMetrics,
+  migrationHandlers,
+  peerDialer,
+  type RunningAgent,
+  serve,
+  serveMetrics,
+  splitAddress,
+  tunnelSecurity,
+} from "@ferry/agent-kit";
+import {
+  AgentServiceService,
+  GuestServiceService,
+  GuestState,
+  MigrationServiceService,
+  SourceServiceService,
+} from "@ferry/contract";
+import { installKeeper } from "@ferry/qemu";
+import { abortHandler } from "./abort.js";
+import { beginHandler } from "./begin.js";
+import { confirmHandler } from "./confirm.js";
+import { Departures } from "./departures.js";
+import { pauseHandler, resumeHandler } from "./guests/pause.js";
+import { getHandler, listHandler, watchHandler } from "./guests/read.js";
+import { startHandler } from "./guests/start.js";
+import { stopHandler } from "./guests/stop.js";
+import { infoHandler } from "./info.js";
+import { migrationsKnown } from "./migrations.js";
+import { performHandler } from "./perform.js";
+import { recover } from "./recover.js";
+import { Residents } from "./residents.js";
+import { openSourceStore } from "./store.js";
+
+const SERVICES = ["SourceService", "GuestService", "MigrationService", "AgentService"].map(
+  (name) => `ferry.v1.${name}`,
+);
+/** Calls that are under way when the agent ends may take this long, in milliseconds. */
+const CALLS_GRACE_MS = 250;
+
+/** Starts it. Rejects, with everything undone, if it cannot. */
+export async function startSourceAgent(
+  config: Config,
+  { log, processMetrics = true }: { readonly log: Logger; readonly processMetrics?: boolean },
+): Promise<RunningAgent> {
+  const agentId = agentIdOf(config.hostId, "source");
+  const metrics = makeMetrics({ role: "source", process: processMetrics });
+  const certificates = certificatesOf(config, { log, metrics });
+  const undo: (() => void | Promise<void>)[] = [() => certificates?.stop()];
+  const stopAll = async () => {
+    for (const step of undo.reverse()) await step();
+  };
+  try {
+    const store = await openSourceStore(config.stateDir);
+    undo.push(() => store.close());
+    const keeperPath = await installKeeper(config.runDir);
+    const qemu = lookAtQemu(config);
+    qemu.catch(() => {}); // awaited below
+    const residents = new Residents({ config, log, metrics, store });
+    const departures = new Departures(departuresHost(), residents);
+    undo.push(() => {
+      for (const departure of departures.underWay()) departure.meet?.close();
+      residents.close();
+    });
+
+    const draining = () => server.phase === "draining";
+    const server = await serve({
+      config,
+      log,
+      metrics,
+      certificates,
+      services: SERVICES,
+      add: (grpc, { unary, serverStream }) => {
+        const guests = { agentId, residents, departures };
+        grpc.addService(SourceServiceService, {
+          begin: unary(beginHandler({ ...guests, hostId: config.hostId, draining })),
+          perform: serverStream(performHandler(guests)),
+          confirm: unary(confirmHandler(departures, agentId)),
+          abort: unary(abortHandler(departures, agentId)),
+        });
+        grpc.addService(GuestServiceService, {
+          start: unary(startHandler({ ...guests, qemu, keeperPath, draining })),
+          stop: unary(stopHandler(guests)),
+          pause: unary(pauseHandler(guests)),
+          resume: unary(resumeHandler(guests)),
+          get: unary(getHandler(residents, agentId)),
+          list: unary(listHandler(residents, agentId)),
+          watch: serverStream(watchHandler(residents, agentId)),
+        });
+        const migrations = migrationHandlers(migrationsKnown(departures), agentId);
+        grpc.addService(MigrationServiceService, {
+          getMigration: unary(migrations.getMigration),
+          listMigrations: unary(migrations.listMigrations),
+          watchMigrations: serverStream(migrations.watchMigrations),
+        });
+        grpc.addService(AgentServiceService, {
+          getInfo: unary(infoHandler({ agentId, config, qemu, residents, draining })),
+        });
+      },
+    });
+    undo.push(() => server.close(CALLS_GRACE_MS));
+    const endpoint = await serveMetrics({
+      listen: config.metricsListen,
+      registry: metrics.registry,
+      ready: () => server.phase === "serving",
+      refresh: async () => countGuests(residents, metrics),
+    });
+    undo.push(() => endpoint.close());
+
+    await recover(residents, departures);
+    residents.watchDisk();
+    server.open();
+    await qemu;
+    return {
+      port: server.port,
+      metricsPort: endpoint.port,
+      stop: async () => {
+        server.drain();
+        // A direct copy goes on without us; a tunnelled one would fail, so it may end first.
+        const tunnels = () => departures.underWay().some(({ tunnel }) => tunnel !== undefined);
+        await departures.changes.until(() => !tunnels(), { withinMs: config.timeouts.drainMs });
+        await stopAll();
+      },
+    };
+
+    function departuresHost() {
+      return {
+        config,
+        agentId,
+        log,
+        metrics,
+        store,
+        dialPeer: peerDialer(config, certificates),
+        tunnelSecurity: tunnelSecurity(certificates),
+        hostOf: (address: string) => splitAddress(address).host,
+        transportOf: fromWireTransport,
+      };
+    }
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+function countGuests(residents: Residents, metrics: ReturnType<typeof makeMetrics>): void {
+  metrics.guests.reset();
+  for (const { state } of residents.list()) {
+    metrics.guests.inc({ role: "source", state: GuestState[state].toLowerCase() });
+  }
+}
