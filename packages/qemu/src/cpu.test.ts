@@ -82,6 +82,7 @@ test("properties that say nothing, keep QEMU's books or repeat another are no di
     "avx10-version": "0",
     "hv-vendor-id": "",
     "node-id": "3",
+    "legacy-multi-node": "true",
     realized: "true",
     "x-migrate-smi-count": "true",
     "sse4-1": "true",
@@ -92,6 +93,12 @@ test("properties that say nothing, keep QEMU's books or repeat another are no di
     compareCpu(source, {}).map(({ feature }) => feature),
     ["sse4-1"],
   );
+});
+
+test("old ways that both know and only one keeps are a difference", () => {
+  assert.deepEqual(compareCpu({ "legacy-cache": "true" }, { "legacy-cache": "false" }), [
+    { feature: "legacy-cache", source: "true", destination: "false" },
+  ]);
 });
 
 test("a model QEMU does not know is refused in its words, with and without features", async () => {

@@ -103,13 +103,17 @@ export function compareCpu(
   return Object.entries(source).flatMap(([feature, value]) => {
     const there = Object.hasOwn(destination, feature) ? destination[feature] : undefined;
     if (ignored(feature, source) || value === there || value === "false") return [];
-    if (there === undefined && MEANS_NOTHING.has(value)) return [];
+    if (there === undefined && (MEANS_NOTHING.has(value) || feature.startsWith(OLD_WAYS)))
+      return [];
     return [{ feature, source: value, destination: there ?? "absent" }];
   });
 }
 
 /** Values that say "not set", which a QEMU without that property does not contradict. */
 const MEANS_NOTHING: ReadonlySet<string> = new Set(["", "0", "-1", "off"]);
+
+/** A property that makes a newer QEMU behave as one that does not know it (measured: 10.0 and 7.2). */
+const OLD_WAYS = "legacy-";
 
 /** Where the object stands in QEMU, and how it came to be: nothing the guest can see of its processor. */
 const BOOKKEEPING: ReadonlySet<string> = new Set([

@@ -12,12 +12,12 @@ export interface SpecProblem {
   readonly description: string;
 }
 
-export const VCPUS_MAX = 255;
-export const DISKS_MAX = 16;
-export const NICS_MAX = 8;
-export const MEMORY_UNIT_BYTES = 1024 * 1024;
+const VCPUS_MAX = 255;
+const DISKS_MAX = 16;
+const NICS_MAX = 8;
+const MEMORY_UNIT_BYTES = 1024 * 1024;
 /** Characters of a kernel command line; Linux on x86 takes no more. */
-export const COMMAND_LINE_LENGTH_MAX = 2048;
+const COMMAND_LINE_LENGTH_MAX = 2048;
 const CPU_MODEL_LENGTH_MAX = 1024;
 
 const GUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
