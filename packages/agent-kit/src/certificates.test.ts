@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { Certificates } from "./certificates.js";
+import { makeLogger } from "./logs.js";
+import { makeAuthority, type TestPems } from "./test-certificates.js";
+
+const authority = makeAuthority();
+const names = { uris: ["ferry://agent/host-1"] };
+
+function setUp(t: TestContext, pems: Partial<TestPems & { ca: string }> = {}) {
+  const dir = mkdtempSync(join(tmpdir(), "ferry-certificates-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const files = { cert: join(dir, "crt"), key: join(dir, "key"), ca: join(dir, "ca") };
+  const write = (some: Partial<TestPems & { ca: string }>) => {
+    if (some.cert !== undefined) writeFileSync(files.cert, some.cert);
+    if (some.key !== undefined) writeFileSync(files.key, some.key);
+    if (some.ca !== undefined) writeFileSync(files.ca, some.ca);
+  };
+  write({ ...authority.issue(names), ca: authority.ca, ...pems });
+  const lines: string[] = [];
+  const log = makeLogger({ level: "info", base: {} }, { write: (line) => void lines.push(line) });
+  const ends: Date[] = [];
+  const open = () => {
+    const certificates = new Certificates({
+      files,
+      hostId: "host-1",
+      log,
+      expires: (at) => void ends.push(at),
+    });
+    t.after(() => certificates.stop());
+    return certificates;
+  };
+  return { files, write, lines, ends, open };
+}
+
+test("the end of the certificate's life is told", (t) => {
+  const { open, ends } = setUp(t);
+  open();
+  assert.equal(ends.length, 1);
+  assert.ok((ends[0]?.getTime() ?? 0) > Date.now());
+});
+
+test("a renewed certificate is taken up and handed on", (t) => {
+  const { open, write, ends, lines } = setUp(t);
+  const certificates = open();
+  const given: string[] = [];
+  certificates.addIdentityCertificateListener(
+    (update) => void given.push(update?.certificate.toString() ?? ""),
+  );
+  const renewed = authority.issue(names);
+  write(renewed);
+  certificates.look();
+  certificates.look();
+  assert.deepEqual(given.slice(1), [renewed.cert]);
+  assert.equal(certificates.pems.cert.toString(), renewed.cert);
+  assert.equal(ends.length, 2);
+  assert.match(lines.join(""), /read again/);
+});
+
+test("a new CA is taken up and handed on", (t) => {
+  const { open, write } = setUp(t);
+  const certificates = open();
+  const given: string[] = [];
+  certificates.addCaCertificateListener(
+    (update) => void given.push(update?.caCertificate.toString() ?? ""),
+  );
+  const both = `${authority.ca}${makeAuthority("next").ca}`;
+  write({ ca: both });
+  certificates.look();
+  assert.equal(given.at(-1), both);
+});
+
+test("a pair that is half written leaves the old one in force, and is complained about once", (t) => {
+  const { open, write, lines } = setUp(t);
+  const certificates = open();
+  const old = certificates.pems;
+  const renewed = authority.issue(names);
+  write({ cert: renewed.cert }); // its key comes a moment later
+  certificates.look();
+  certificates.look();
+  assert.equal(certificates.pems, old);
+  assert.equal(lines.filter((line) => /cannot be used/.test(line)).length, 1);
+  write({ key: renewed.key });
+  certificates.look();
+  assert.equal(certificates.pems.cert.toString(), renewed.cert);
+});
+
+const UNUSABLE: readonly {
+  readonly what: string;
+  readonly pems: Partial<TestPems & { ca: string }>;
+  readonly message: RegExp;
+}[] = [
+  {
+    what: "another host's",
+    pems: authority.issue({ uris: ["ferry://agent/host-2"] }),
+    message: /must have the URI name ferry:\/\/agent\/host-1/,
+  },
+  {
+    what: "one that ended",
+    pems: authority.issue({ ...names, endsInMs: -60_000 }),
+    message: /ended on .*renew it/,
+  },
+  {
+    what: "a key of another",
+    pems: { key: authority.issue(names).key },
+    message: /tls\.key .* is not the key of tls\.cert/,
+  },
+  {
+    what: "no certificate",
+    pems: { cert: "hello" },
+    message: /tls\.cert .* is not what it should be/,
+  },
+  { what: "no key", pems: { key: "hello" }, message: /tls\.key .* is not what it should be/ },
+  { what: "no CA", pems: { ca: "" }, message: /tls\.ca .* is not what it should be/ },
+];
+
+for (const { what, pems, message } of UNUSABLE) {
+  test(`refused at the start, in words: ${what}`, (t) => {
+    assert.throws(setUp(t, pems).open, message);
+  });
+}
+
+test("a file that is missing is named, with what to do about it", (t) => {
+  const { files, open } = setUp(t);
+  rmSync(files.key);
+  assert.throws(open, /tls\.key cannot be read: .*ferry certs/);
+});
