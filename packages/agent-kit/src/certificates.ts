@@ -103,7 +103,7 @@ export class Certificates implements experimental.CertificateProvider {
 
   addCaCertificateListener(listener: CaListener): void {
     this.#caListeners.add(listener);
-    listener({ caCertificate: this.#pems.ca });
+    soon(() => listener({ caCertificate: this.#pems.ca }));
   }
 
   removeCaCertificateListener(listener: CaListener): void {
@@ -112,7 +112,7 @@ export class Certificates implements experimental.CertificateProvider {
 
   addIdentityCertificateListener(listener: IdentityListener): void {
     this.#identityListeners.add(listener);
-    listener({ certificate: this.#pems.cert, privateKey: this.#pems.key });
+    soon(() => listener({ certificate: this.#pems.cert, privateKey: this.#pems.key }));
   }
 
   removeIdentityCertificateListener(listener: IdentityListener): void {
@@ -148,6 +148,14 @@ export class Certificates implements experimental.CertificateProvider {
     this.#refused = undefined;
     expires?.(end);
   }
+}
+
+/**
+ * grpc-js listens to its credentials only after it has asked them to listen to us: what it is told
+ * at once, its server never hears, and turns every connection away.
+ */
+function soon(tell: () => void): void {
+  process.nextTick(tell);
 }
 
 function read(name: string, path: string): Buffer {

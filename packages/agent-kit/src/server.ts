@@ -26,7 +26,7 @@ export interface CallContext {
 
 /** A stream of messages both ways, for a handler that runs until it returns. */
 export interface BidiCall<Request, Response> extends CallContext {
-  /** Ends when the caller half-closes, or is gone. */
+  /** Ends when the caller half-closes, or is gone (then `signal` fires as well, maybe a moment later). */
   readonly requests: AsyncIterable<Request>;
   /** Sends, unless the caller is gone or does not read: see WRITES_QUEUED_MAX. */
   write(response: Response): void;

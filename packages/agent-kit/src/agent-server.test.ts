@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectTcp } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import {
+  type HealthCheckResponse,
+  HealthClient,
+  MeetRequest,
+  MigrationServiceClient,
+  PeerServiceClient,
+  readFault,
+  ServerReflectionClient,
+  type ServerReflectionResponse,
+  HealthCheckResponse_ServingStatus as Serving,
+} from "@ferry/contract";
+import { ChannelCredentials, status } from "@grpc/grpc-js";
+import { serve } from "./agent-server.js";
+import { ask, collect, failure, until } from "./calls-for-tests.js";
+import { Certificates } from "./certificates.js";
+import type { Config } from "./config.js";
+import { parseConfig } from "./config-file.js";
+import { makeLogger } from "./logs.js";
+import { peerDialer } from "./peer-dialer.js";
+import { makeRig } from "./server-rig.js";
+import { makeAuthority, type TestNames } from "./test-certificates.js";
+
+const LIST = { expectedAgentId: "", guestId: "" };
+const DAY_MS = 24 * 60 * 60 * 1000;
+const authority = makeAuthority();
+
+function writeCertificates(dir: string, names: TestNames): Config["tls"] {
+  const files = { cert: join(dir, "crt"), key: join(dir, "key"), ca: join(dir, "ca") };
+  const { cert, key } = authority.issue(names);
+  writeFileSync(files.cert, cert);
+  writeFileSync(files.key, key);
+  writeFileSync(files.ca, authority.ca);
+  return files;
+}
+
+/** That host's certificates, on disk. */
+function certificatesFor(t: TestContext, hostId: string) {
+  const dir = mkdtempSync(join(tmpdir(), "ferry-server-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const files = writeCertificates(dir, { uris: [`ferry://agent/${hostId}`] });
+  const log = makeLogger({ level: "fatal", base: {} }, { write: () => {} });
+  const certificates = new Certificates({ files, hostId, log });
+  t.after(() => certificates.stop());
+  return { certificates, dir };
+}
+
+/** Credentials of somebody with a certificate of the right CA, who does not look at the server's. */
+function credentialsOf(names: TestNames, signer = authority): ChannelCredentials {
+  const { cert, key } = signer.issue(names);
+  return ChannelCredentials.createSsl(
+    Buffer.from(authority.ca),
+    Buffer.from(key),
+    Buffer.from(cert),
+    { checkServerIdentity: () => undefined },
+  );
+}
+
+test("an agent that has just started says so, and takes calls once it is open", async (t) => {
+  const { server, migrations, client } = await makeRig(t, { starting: true });
+  const health = client(HealthClient);
+  const check = async () =>
+    (await ask<{ service: string }, HealthCheckResponse>(health, health.check, { service: "" }))
+      .status;
+  const error = await failure(ask(migrations, migrations.listMigrations, LIST));
+  assert.equal(error.code, status.UNAVAILABLE);
+  assert.equal(readFault(error)?.reason, "STARTING");
+  assert.equal(await check(), Serving.NOT_SERVING);
+
+  server.open();
+  await ask(migrations, migrations.listMigrations, LIST);
+  assert.equal(await check(), Serving.SERVING);
+
+  server.drain();
+  await ask(migrations, migrations.listMigrations, LIST); // what was begun goes on
+  assert.equal(await check(), Serving.NOT_SERVING);
+});
+
+test("health is told per service, and an unknown one is not found", async (t) => {
+  const { client } = await makeRig(t);
+  const health = client(HealthClient);
+  const { status: peer } = await ask<{ service: string }, HealthCheckResponse>(
+    health,
+    health.check,
+    { service: "ferry.v1.PeerService" },
+  );
+  assert.equal(peer, Serving.SERVING);
+  const error = await failure(ask(health, health.check, { service: "ferry.v1.Nothing" }));
+  assert.equal(error.code, status.NOT_FOUND);
+});
+
+test("whoever watches an agent's health hears of its draining", async (t) => {
+  const { server, client } = await makeRig(t);
+  const health = client(HealthClient);
+  const watch = health.watch({ service: "" });
+  const { responses } = collect<HealthCheckResponse>(watch);
+  await until("the first word", () => responses.length === 1);
+  server.drain();
+  await until("the second word", () => responses.length === 2);
+  assert.deepEqual(
+    responses.map((each) => each.status),
+    [Serving.SERVING, Serving.NOT_SERVING],
+  );
+  watch.cancel();
+});
+
+test("reflection lists the agent's services", async (t) => {
+  const { client } = await makeRig(t);
+  const call = client(ServerReflectionClient).serverReflectionInfo();
+  const { responses, ended } = collect<ServerReflectionResponse>(call);
+  call.write({ host: "", messageRequest: { $case: "listServices", value: "" } });
+  call.end();
+  await ended;
+  assert.match(JSON.stringify(responses), /ferry\.v1\.MigrationService.*ferry\.v1\.PeerService/);
+});
+
+test("a deadline nobody could keep is refused in words, and a long one is kept", async (t) => {
+  const { peer } = await makeRig(t);
+  for (const days of [25, 60, 5_000]) {
+    const { ended } = collect(peer.meet({ deadline: Date.now() + days * DAY_MS }));
+    assert.equal(readFault(await ended)?.reason, "INVALID_REQUEST", `${days} days`);
+  }
+  const { ended } = collect(peer.meet({ deadline: Date.now() + 23 * DAY_MS }));
+  assert.equal(await ended, undefined);
+});
+
+test("a message larger than the limit is refused", async (t) => {
+  const { migrations } = await makeRig(t, { config: "limits: {message_bytes_max: 65536}" });
+  const guestId = "x".repeat(100_000);
+  const error = await failure(ask(migrations, migrations.listMigrations, { ...LIST, guestId }));
+  assert.equal(error.code, status.RESOURCE_EXHAUSTED);
+});
+
+test("more connections than the limit are turned away, and the log says so", async (t) => {
+  const { server, lines, migrations } = await makeRig(t, {
+    config: "limits: {connections_max: 1}",
+  });
+  await ask(migrations, migrations.listMigrations, LIST);
+  const second = connectTcp(server.port, "127.0.0.1");
+  await new Promise((resolve) => second.once("close", resolve));
+  await until("it is logged", () =>
+    /turned away.*too_many|too_many.*turned away/.test(lines.join("")),
+  );
+  await ask(migrations, migrations.listMigrations, LIST);
+});
+
+test("with TLS, callers without a certificate of our CA are turned away", async (t) => {
+  const { certificates } = certificatesFor(t, "host-1");
+  const { client } = await makeRig(t, { certificates });
+  const stranger = credentialsOf({ uris: ["ferry://agent/host-1"] }, makeAuthority());
+  const nobody = ChannelCredentials.createSsl(Buffer.from(authority.ca), null, null, {
+    checkServerIdentity: () => undefined,
+  });
+  for (const credentials of [stranger, nobody, ChannelCredentials.createInsecure()]) {
+    const caller = client(MigrationServiceClient, credentials);
+    const error = await failure(ask(caller, caller.listMigrations, LIST));
+    assert.equal(error.code, status.UNAVAILABLE);
+  }
+});
+
+test("agents' calls are refused to a controller, and to whoever only looks like an agent", async (t) => {
+  const { certificates } = certificatesFor(t, "host-1");
+  const { client } = await makeRig(t, { certificates });
+  for (const names of [
+    { uris: ["ferry://controller/ops"] },
+    { dns: ["x, URI:ferry://agent/host-1"] },
+  ]) {
+    const credentials = credentialsOf(names);
+    const { ended } = collect(client(PeerServiceClient, credentials).meet());
+    assert.equal(readFault(await ended)?.reason, "PEER_ONLY");
+    const caller = client(MigrationServiceClient, credentials);
+    await ask(caller, caller.listMigrations, LIST); // everything else is for them
+  }
+});
+
+test("an agent meets an agent, each knowing the other's host by its certificate", async (t) => {
+  const one = certificatesFor(t, "host-1").certificates;
+  const other = certificatesFor(t, "host-2").certificates;
+  const peers: unknown[] = [];
+  const { server } = await makeRig(t, {
+    certificates: one,
+    handlers: { meet: async ({ peer }) => void peers.push(peer) },
+  });
+  const dial = peerDialer(parseConfig("", "source"), other);
+  const client = dial(`127.0.0.1:${server.port}`, "host-1/destination");
+  t.after(() => client.close());
+  assert.equal(await collect(client.meet()).ended, undefined);
+  assert.deepEqual(peers, [{ kind: "agent", hostId: "host-2" }]);
+});
+
+test("an address that leads to another host than was meant is noticed before a word is said", async (t) => {
+  const { certificates } = certificatesFor(t, "host-1");
+  let met = false;
+  const { server } = await makeRig(t, {
+    certificates,
+    handlers: {
+      meet: async () => {
+        met = true;
+      },
+    },
+  });
+  const dial = peerDialer(parseConfig("", "source"), certificates);
+  const client = dial(`127.0.0.1:${server.port}`, "host-3/destination");
+  t.after(() => client.close());
+  const call = client.meet();
+  call.write(MeetRequest.fromPartial({}));
+  const error = await collect(call).ended;
+  assert.equal(error?.code, status.UNAVAILABLE);
+  assert.match(error?.details ?? "", /belongs to host host-1, not to an agent of host-3/);
+  assert.equal(met, false);
+});
+
+test("an address is an address, even one that looks like a socket's", async (t) => {
+  const dial = peerDialer(parseConfig("", "source"), undefined);
+  const client = dial("unix:1", "host-3/destination");
+  t.after(() => client.close());
+  const error = await collect(client.meet()).ended;
+  assert.match(error?.details ?? "", /resolution failed|ENOTFOUND|EAI_AGAIN/);
+});
+
+test("a renewed certificate is shown to new callers without a restart", async (t) => {
+  const { certificates, dir } = certificatesFor(t, "host-1");
+  const { server } = await makeRig(t, { certificates });
+  const { cert, key } = authority.issue({ uris: ["ferry://controller/ops"] });
+  const serial = () =>
+    new Promise<string>((resolve, reject) => {
+      const options = { port: server.port, host: "127.0.0.1", ca: authority.ca, cert, key };
+      const socket = connectTls(
+        { ...options, ALPNProtocols: ["h2"], checkServerIdentity: () => undefined },
+        () => {
+          resolve(socket.getPeerCertificate().serialNumber);
+          socket.destroy();
+        },
+      );
+      socket.once("error", reject);
+    });
+  const before = await serial();
+  writeCertificates(dir, { uris: ["ferry://agent/host-1"] });
+  certificates.look();
+  assert.notEqual(await serial(), before);
+});
+
+test("calls are counted under the names dashboards know, refused ones included", async (t) => {
+  const { server, migrations, metrics, client } = await makeRig(t, { starting: true });
+  await failure(ask(migrations, migrations.listMigrations, LIST));
+  server.open();
+  await ask(migrations, migrations.listMigrations, LIST);
+  const slow = client(MigrationServiceClient);
+  await ask(slow, slow.listMigrations, LIST);
+  const text = await metrics.registry.metrics();
+  const labels =
+    'grpc_type="unary",grpc_service="ferry.v1.MigrationService",grpc_method="ListMigrations"';
+  assert.ok(text.includes(`grpc_server_started_total{${labels}} 3`));
+  assert.ok(text.includes(`grpc_server_handled_total{${labels},grpc_code="OK"} 2`));
+  assert.ok(text.includes(`grpc_server_handled_total{${labels},grpc_code="UNAVAILABLE"} 1`));
+  assert.ok(text.includes(`grpc_server_handling_seconds_count{${labels}} 3`));
+  assert.ok(text.includes(`grpc_server_msg_received_total{${labels}} 2`));
+  assert.ok(text.includes(`grpc_server_msg_sent_total{${labels}} 2`));
+});
+
+test("a port that is taken is named", async (t) => {
+  const { server, log, metrics } = await makeRig(t);
+  const taken = serve({
+    config: parseConfig(`listen: "127.0.0.1:${server.port}"`, "source"),
+    log,
+    metrics,
+    certificates: undefined,
+    services: [],
+    add: () => {},
+  });
+  await assert.rejects(taken, new RegExp(`cannot listen on 127.0.0.1, port ${server.port}`));
+});
