@@ -21,13 +21,13 @@ export type DestinationPhase =
 
 /** Bound to one source, and waiting for the three. `Due` means ordered and released. */
 export type ReceivingPhase =
-  | "receiving"
-  | "receivingOrdered"
-  | "receivingReleased"
-  | "receivingDue"
-  | "loaded"
-  | "loadedOrdered"
-  | "loadedReleased";
+  | "receiving" // bound to its source; none of the three was heard
+  | "receivingOrdered" // ordered
+  | "receivingReleased" // released; QEMU still loads
+  | "receivingDue" // ordered and released; QEMU still loads
+  | "loaded" // loaded
+  | "loadedOrdered" // loaded and ordered: waits for the source
+  | "loadedReleased"; // loaded and released: waits for its caller
 
 export type DestinationHeard =
   | "prepare" // the caller wants a guest received, and ties itself to it
@@ -46,13 +46,13 @@ export type DestinationHeard =
   | "freed" // the keeper said so: from now on it only reaps
   | "ran" // QEMU says that the guest runs, or has run
   | "contRefused" // QEMU's explicit no to `cont`; silence is not a refusal
-  | "keeperGone"
+  | "keeperGone" // the keeper is dead, and QEMU is not
   | "waited"; // released long ago, and nothing can arrive any more
 
 export type DestinationEffect =
   | "launch" // start a keeper and, under it, a QEMU that listens, paused
   | "kill" // SIGKILL until reaped
-  | "freeKeeper"
+  | "freeKeeper" // tell the keeper to kill no more; it answers
   | "cont" // let the guest run
   | "look"; // ask QEMU whether the guest runs, and `cont` only if it does not
 

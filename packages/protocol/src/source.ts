@@ -24,8 +24,8 @@ export type SourcePhase =
   | "departed"; // closed: the guest lives elsewhere
 
 export type SourceHeard =
-  | "begin"
-  | "perform"
+  | "begin" // a controller wants a lease on the guest
+  | "perform" // a controller says where to
   | "abort" // Abort, or the two agents cannot meet, or nothing moves any more
   | "lapsed" // the lease is over, or another migration took it
   | "met" // the destination named its arrival and where to send
@@ -34,9 +34,9 @@ export type SourceHeard =
   | "sent" // QEMU completed, and the guest has not run since
   | "failedEarly" // the copy failed before the switchover was allowed: nothing complete is there
   | "failedLate" // it failed later, or nobody knows when: all of it may be there
-  | "landed" // the destination's verdict, as is `returned` and `perished`
-  | "returned"
-  | "perished"
+  | "landed" // the destination's verdict: it is running, or has run, over there
+  | "returned" // the destination's verdict: it never ran there, and never will
+  | "perished" // the destination's verdict: a person's. Remembered: it rules out an override
   | "resumed" // QEMU runs the guest again
   | "qemuGone" // reaped
   | "restarted" // this agent is new to this departure; it looks at QEMU next
@@ -44,7 +44,7 @@ export type SourceHeard =
 
 export type SourceEffect =
   | "meet" // dial the destination's agent
-  | "migrate"
+  | "migrate" // let QEMU send the guest's memory
   | "goOn" // let QEMU go through the switchover
   | "cancel" // stop the copy; QEMU runs the guest on by itself, unless it had completed
   | "cont" // let the guest run, again until it works
