@@ -20,12 +20,12 @@ import { ChannelCredentials, status } from "@grpc/grpc-js";
 import { serve } from "./agent-server.js";
 import { ask, collect, failure, until } from "./calls-for-tests.js";
 import { Certificates } from "./certificates.js";
+import { makeAuthority, type TestNames } from "./certificates-for-tests.js";
 import type { Config } from "./config.js";
 import { parseConfig } from "./config-file.js";
 import { makeLogger } from "./logs.js";
 import { peerDialer } from "./peer-dialer.js";
 import { makeRig } from "./server-rig.js";
-import { makeAuthority, type TestNames } from "./test-certificates.js";
 
 const LIST = { expectedAgentId: "", guestId: "" };
 const DAY_MS = 24 * 60 * 60 * 1000;

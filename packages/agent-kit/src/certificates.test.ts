@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Certificates } from "./certificates.js";
+import { makeAuthority, type TestPems } from "./certificates-for-tests.js";
 import { makeLogger } from "./logs.js";
-import { makeAuthority, type TestPems } from "./test-certificates.js";
 
 const authority = makeAuthority();
 const names = { uris: ["ferry://agent/host-1"] };

@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import type { PeerCertificate } from "node:tls";
 import { Fault } from "@ferry/contract";
+import { makeAuthority, type TestNames } from "./certificates-for-tests.js";
 import {
   checkAgentCertificate,
   hostIdOfAgent,
@@ -10,7 +11,6 @@ import {
   peerIdentity,
   requireAgent,
 } from "./identity.js";
-import { makeAuthority, type TestNames } from "./test-certificates.js";
 
 const authority = makeAuthority();
 

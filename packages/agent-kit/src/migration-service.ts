@@ -55,7 +55,10 @@ export function migrationHandlers(known: MigrationsKnown, agentId: string) {
       const shown = new Map<string, Migration>();
       while (!signal.aborted) {
         const seen = known.changes.version;
-        for (const migration of known.migrations()) {
+        const now = known.migrations();
+        const there = new Set(now.map((each) => each.migrationId));
+        for (const id of shown.keys()) if (!there.has(id)) shown.delete(id); // forgotten after 7 days
+        for (const migration of now) {
           const { migrationId } = migration;
           if (wanted !== undefined && migrationId !== wanted) continue;
           if (isDeepStrictEqual(shown.get(migrationId), migration)) continue;

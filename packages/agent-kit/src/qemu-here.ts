@@ -4,6 +4,9 @@ import { expandCpuOnHost, probeKvm, probeQemu, type QemuProbe } from "@ferry/qem
 import type { Config } from "./config.js";
 import { toWireAccelerator } from "./wire.js";
 
+/** CPU models come from callers: no more than these are remembered. */
+const EXPANSIONS_MAX = 256;
+
 export interface QemuHere {
   readonly build: QemuProbe;
   readonly kvm: { readonly works: boolean; readonly reason: string };
@@ -39,6 +42,8 @@ export async function lookAtQemu(config: Config): Promise<QemuHere> {
       const known = expansions.get(name);
       if (known !== undefined) return known;
       const expansion = expandCpuOnHost(binary, { machineType, cpuModel, accelerator });
+      const [oldest] = expansions.keys();
+      if (oldest !== undefined && expansions.size >= EXPANSIONS_MAX) expansions.delete(oldest);
       expansions.set(name, expansion);
       expansion.catch(() => expansions.delete(name)); // a QEMU that failed once is asked again
       return expansion;

@@ -17,3 +17,7 @@ test("a wait ends before the deadline, so that the answer can still travel", () 
 test("a deadline that has passed leaves no wait", () => {
   assert.equal(waitFor(60_000, Date.now() - 1_000), 0);
 });
+
+test("a wish that is longer than a timer can wait is not taken for none", () => {
+  assert.equal(waitFor(2 ** 32 - 1, Number.POSITIVE_INFINITY), 2 ** 31 - 1);
+});

@@ -1,5 +1,7 @@
 /** How long a call may wait for a settlement when it does not say so itself, in milliseconds. */
 const WAIT_DEFAULT_MS = 30_000;
+/** The longest a timer of Node.js can wait, in milliseconds; a longer one would fire at once. */
+const WAIT_MAX_MS = 2 ** 31 - 1;
 /** Left of a call's deadline for the answer to travel back in, in milliseconds. */
 const ANSWER_MARGIN_MS = 250;
 
@@ -9,6 +11,6 @@ const ANSWER_MARGIN_MS = 250;
  */
 export function waitFor(waitMs: number | undefined, deadline: Date | number): number {
   const left = Number(deadline) - Date.now() - ANSWER_MARGIN_MS;
-  const wanted = waitMs ?? WAIT_DEFAULT_MS;
+  const wanted = Math.min(waitMs ?? WAIT_DEFAULT_MS, WAIT_MAX_MS);
   return Number.isFinite(left) ? Math.max(0, Math.min(wanted, left)) : wanted;
 }

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { type TestContext, test } from "node:test";
+import { makeMetrics } from "./metrics.js";
+import { serveMetrics } from "./metrics-endpoint.js";
+import { VERSION } from "./version.js";
+
+async function setUp(t: TestContext, role: "source" | "destination" = "destination") {
+  const metrics = makeMetrics({ role, process: false });
+  const state = { ready: false, refresh: async () => {} };
+  const endpoint = await serveMetrics({
+    listen: "127.0.0.1:0",
+    registry: metrics.registry,
+    refresh: () => state.refresh(),
+    ready: () => state.ready,
+  });
+  t.after(() => endpoint.close());
+  const get = (path: string, method = "GET", headers = {}) =>
+    new Promise<{ status: number | undefined; type: string | undefined; text: string }>(
+      (resolve, reject) => {
+        const options = { host: "127.0.0.1", port: endpoint.port, path, method, headers };
+        request(options, (response) => {
+          let text = "";
+          response.setEncoding("utf8").on("data", (piece: string) => {
+            text += piece;
+          });
+          response.on("end", () =>
+            resolve({
+              status: response.statusCode,
+              type: response.headers["content-type"],
+              text,
+            }),
+          );
+        })
+          .on("error", reject)
+          .end();
+      },
+    );
+  return { metrics, state, endpoint, get };
+}
+
+test("every series that can be known beforehand is there from the start", async () => {
+  const destination = await makeMetrics({ role: "destination", process: false }).registry.metrics();
+  for (const cause of ["cancelled", "connection_lost", "keepalive", "heartbeat", "deadline"]) {
+    assert.match(destination, new RegExp(`ferry_tether_losses_total{cause="${cause}"} 0`));
+    assert.match(destination, new RegExp(`ferry_tether_kill_seconds_count{cause="${cause}"} 0`));
+  }
+  assert.match(destination, /ferry_tethers_open 0/);
+  assert.match(destination, /ferry_migrations_total{role="destination",outcome="tether_lost",/);
+  assert.match(
+    destination,
+    new RegExp(`ferry_build_info{role="destination",version="${VERSION}"} 1`),
+  );
+  const source = await makeMetrics({ role: "source", process: false }).registry.metrics();
+  assert.match(source, /ferry_migrations_total{role="source",outcome="succeeded",reason="none"} 0/);
+  assert.match(source, /ferry_retakes_total 0/);
+});
+
+test("a process tells of its event loop, which delays the answers to pings", async () => {
+  const text = await makeMetrics({ role: "source" }).registry.metrics();
+  assert.match(text, /nodejs_eventloop_lag_p99_seconds/);
+  assert.match(text, /process_resident_memory_bytes/);
+});
+
+test("counters end in _total, times are in seconds, and every metric says what it is", async () => {
+  const text = await makeMetrics({ role: "source", process: false }).registry.metrics();
+  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
+  assert.ok(types.length > 15);
+  for (const [, name = "", type] of types) {
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+    if (type === "histogram") assert.match(name, /_seconds$/);
+    assert.match(text, new RegExp(`^# HELP ${name} [A-Z].*\\.$`, "m"), name);
+  }
+});
+
+test("two agents in one process count apart", async () => {
+  const one = makeMetrics({ role: "source", process: false });
+  const other = makeMetrics({ role: "source", process: false });
+  one.retakes.inc();
+  assert.match(await other.registry.metrics(), /ferry_retakes_total 0/);
+});
+
+test("/metrics brings gauges up to date first", async (t) => {
+  const { metrics, state, get } = await setUp(t);
+  state.refresh = async () => metrics.guests.set({ role: "destination", state: "prepared" }, 3);
+  const { status, type, text } = await get("/metrics");
+  assert.equal(status, 200);
+  assert.match(type ?? "", /^text\/plain; version=0\.0\.4/);
+  assert.match(text, /ferry_guests{role="destination",state="prepared"} 3/);
+});
+
+test("/readyz follows the agent", async (t) => {
+  const { state, get } = await setUp(t);
+  assert.equal((await get("/readyz")).status, 503);
+  state.ready = true;
+  assert.equal((await get("/readyz?verbose")).status, 200);
+});
+
+test("nothing else is there, and nothing can be changed", async (t) => {
+  const { get } = await setUp(t);
+  assert.equal((await get("/")).status, 404);
+  assert.equal((await get("/metrics/../etc/passwd")).status, 404);
+  for (const method of ["POST", "PUT", "DELETE"]) {
+    assert.equal((await get("/metrics", method)).status, 405, method);
+  }
+});
+
+test("a request that is too large is turned away, and the endpoint lives on", async (t) => {
+  const { get } = await setUp(t);
+  assert.equal((await get("/metrics", "GET", { "x-large": "x".repeat(20_000) })).status, 431);
+  assert.equal((await get("/metrics")).status, 200);
+});
+
+test("metrics that cannot be told are an error, not the end of the agent", async (t) => {
+  const { state, get } = await setUp(t);
+  state.refresh = () => Promise.reject(new Error("broken"));
+  const { status, text } = await get("/metrics");
+  assert.equal(status, 500);
+  assert.doesNotMatch(text, /broken/);
+});
+
+test("a port that is taken is named", async (t) => {
+  const { endpoint, metrics } = await setUp(t);
+  await assert.rejects(
+    serveMetrics({
+      listen: `127.0.0.1:${endpoint.port}`,
+      registry: metrics.registry,
+      ready: () => true,
+    }),
+    new RegExp(`metrics_listen: cannot listen on 127.0.0.1:${endpoint.port}`),
+  );
+});
