@@ -17,6 +17,7 @@
  *   bad 12345678         memory at this hexadecimal address is not what was written there
  *   off                  it powers itself down: told so by `off=`, or by the power button
  *   crash                it brings itself down by a triple fault, told so by `crash=`
+ *   fault                the processor raised an exception: it was broken by somebody, and hangs
  *
  * Options on the kernel command line, decimal, with their defaults in `options` below:
  *
@@ -301,10 +302,21 @@ check_page:
 
 /* The PIT's channel 0 through the PIC, nothing else. Its interrupt only says that a tick is due. */
 start_timer:
+        xor     %ebx, %ebx
+1:      mov     $fault, %eax            /* 0 to 31 are the processor's own */
+        cmp     $IRQ0, %ebx
+        jb      2f
         mov     $timer, %eax
-        mov     %ax, idt_irq0
+        je      2f
+        mov     $stray, %eax
+2:      mov     %ax, idt(,%ebx,8)
+        movw    $8, idt + 2(,%ebx,8)    /* our code segment */
+        movw    $0x8e00, idt + 4(,%ebx,8)       /* an interrupt gate */
         shr     $16, %eax
-        mov     %ax, idt_irq0 + 6
+        mov     %ax, idt + 6(,%ebx,8)
+        inc     %ebx
+        cmp     $256, %ebx
+        jb      1b
         lidt    idt_pointer
         mov     $pic_setup, %esi
         mov     $(pic_setup_end - pic_setup) / 2, %ecx
@@ -321,6 +333,16 @@ start_timer:
         mov     %ah, %al
         outb    %al, $0x40
         ret
+
+/* The PIC answers with its last vector when the line falls before it is asked, as a move may cause. */
+stray:  iret
+
+/* What should never happen is said, in its own words. */
+fault:  mov     $fault_text, %esi
+        call    print
+1:      cli
+        hlt
+        jmp     1b
 
 timer:  push    %eax
         movl    $1, due
@@ -400,14 +422,11 @@ gdt_pointer:
         .word   23
         .long   gdt
 idt_pointer:
-        .word   8 * (IRQ0 + 1) - 1
-        .long   idt_irq0 - 8 * IRQ0     /* only IRQ 0's gate is there; nothing else may happen */
+        .word   8 * 256 - 1
+        .long   idt
 no_idt_pointer:
         .word   0
         .long   0
-        .align  8
-idt_irq0:
-        .word   0, 8, 0x8e00, 0         /* an interrupt gate; its address is filled in */
 
 pic_setup:                              /* interrupts from IRQ0 on, only the timer's let through */
         .byte   0x20, 0x11, 0xa0, 0x11, 0x21, IRQ0, 0xa1, IRQ0 + 8
@@ -437,6 +456,7 @@ round_text:     .asciz  "v "
 bad_text:       .asciz  "bad "
 off_text:       .asciz  "off\n"
 crash_text:     .asciz  "crash\n"
+fault_text:     .asciz  "fault\n"
 small_text:     .asciz  "too little memory\n"
 hex:            .ascii  "0123456789abcdef"
 
@@ -449,6 +469,8 @@ pages:  .long   0
 dirty_next:     .long   0
 generation:     .long   0
 check_next:     .long   0
+        .align  8
+idt:    .skip   8 * 256
         .skip   4096
 stack_end:
 bss_end:

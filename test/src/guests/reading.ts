@@ -52,6 +52,8 @@ function next(before: Reading, line: string, number: number): Reading {
     case "off":
     case "crash":
       return { ...before, end: word };
+    case "fault":
+      throw broken("the processor raised an exception: its code or its state is not what it was");
     case "bad":
       throw broken(`memory at 0x${value} is not what was written there (tick ${before.ticks})`);
     default:
