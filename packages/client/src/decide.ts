@@ -2,7 +2,7 @@
  * What a controller knows, what it hears, and which row of rows.ts follows. Nothing here touches
  * anything: the walk (walk.ts) makes the calls and tells what came of them.
  */
-import type { RowId } from "./rows.js";
+import type { Move, RowId } from "./rows.js";
 
 export type FinalVerdict = "landed" | "returned" | "perished";
 
@@ -204,7 +204,7 @@ export function decide(known: Known, heard: Heard): RowId {
   const { call, verdict } = heard;
   const ending = ENDING.has(call);
   if (known.verdict !== undefined && verdict === undefined && call !== "confirm") {
-    if (!ending || known.confirming) return "verdict-known";
+    if (!ending || (known.confirming && !known.confirmOver)) return "verdict-known";
   }
   if (known.withdrawing && !ending) {
     const told = verdict !== undefined && call !== "perform" && call !== "prepare";
@@ -239,6 +239,25 @@ export function learn(known: Known, heard: Heard): Known {
       return { ...known, verdict, confirmOver: known.confirmOver || NO_HELP.has(word) };
     default:
       return { ...known, verdict };
+  }
+}
+
+/** What is known once that was done. */
+export function afterMove(known: Known, move: Move): Known {
+  switch (move) {
+    case "perform":
+      return { ...known, performed: true };
+    case "land":
+      return known.ordered ? known : { ...known, ordered: true, finishing: true };
+    case "abort":
+    case "abandon":
+      return { ...known, withdrawing: true, finishing: false };
+    case "confirm":
+    case "askBoth":
+      // What could not be confirmed before may be now: a verdict has come since.
+      return { ...known, confirming: true, confirmOver: false };
+    default:
+      return known;
   }
 }
 

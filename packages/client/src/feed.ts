@@ -8,7 +8,7 @@ const EVENTS_MAX = 1_000;
 export class Feed<Event extends { readonly kind: string }> implements AsyncIterable<Event> {
   readonly #events: Event[] = [];
   #ended = false;
-  #wake: (() => void) | undefined;
+  #waiting: (() => void)[] = [];
 
   push(event: Event): void {
     if (this.#ended) return;
@@ -16,12 +16,16 @@ export class Feed<Event extends { readonly kind: string }> implements AsyncItera
     if (event.kind === "progress" && last?.kind === "progress") this.#events.pop();
     this.#events.push(event);
     if (this.#events.length > EVENTS_MAX) this.#events.shift();
-    this.#wake?.();
+    this.#wake();
   }
 
   end(): void {
     this.#ended = true;
-    this.#wake?.();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   /** Each event goes to one reader. Leaving the loop ends nothing. */
@@ -34,7 +38,7 @@ export class Feed<Event extends { readonly kind: string }> implements AsyncItera
       }
       if (this.#ended) return;
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#waiting.push(resolve);
       });
     }
   }

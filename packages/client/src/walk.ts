@@ -16,7 +16,15 @@ import {
 } from "@ferry/contract";
 import { type Asked, Asking } from "./asking.js";
 import type { Bounds } from "./bounds.js";
-import { type Call, decide, type Known, learn, mayBeWhole, NOTHING_KNOWN } from "./decide.js";
+import {
+  afterMove,
+  type Call,
+  decide,
+  type Known,
+  learn,
+  mayBeWhole,
+  NOTHING_KNOWN,
+} from "./decide.js";
 import { Feed } from "./feed.js";
 import { fromWireCause, fromWireVerdict, troubleOf } from "./hear.js";
 import type { Host } from "./host.js";
@@ -115,30 +123,24 @@ export class Walk {
   }
 
   #act(move: Move, row: RowId, told: Told): void {
+    const { confirmOver } = this.#known;
+    this.#known = afterMove(this.#known, move);
     switch (move) {
       case "prepare":
         this.#keepLease();
         this.#ask("prepare");
         break;
-      case "perform":
-        this.#known = { ...this.#known, performed: true };
-        this.#ask("perform");
-        break;
       case "land":
-        this.#known = { ...this.#known, ordered: true, finishing: true };
         this.#ask("finish");
         break;
+      case "perform":
       case "abort":
-        this.#known = { ...this.#known, withdrawing: true };
-        this.#ask("abort");
-        break;
       case "abandon":
-        this.#known = { ...this.#known, withdrawing: true };
-        this.#ask("abandon");
+        this.#ask(move);
         break;
       case "confirm":
-      case "askBoth":
-        this.#known = { ...this.#known, confirming: true };
+      case "askBoth": // Finish is under way
+        if (confirmOver) this.#asked.delete("confirm");
         this.#ask("confirm");
         break;
       case "repeat":
