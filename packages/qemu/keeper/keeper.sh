@@ -12,8 +12,9 @@
 #   after `free`   reads the FIFO: a line from any later agent, or the end of file of a dead QEMU,
 #                  whose standard input is the FIFO's one lasting writer.
 #
-# No `wait` runs before it is decided that QEMU must end or has ended, and dash and busybox reap only in
-# `wait`. So until then $qemu is QEMU or its zombie, and `kill` cannot hit a pid that was handed on.
+# A dead QEMU keeps its pid until it is waited for, and a shell may do that after any command. So right
+# before the signal we look whether the pid's process is our child, which nobody else's is; nothing runs
+# between that look and the signal, and the kernel hands pids out in turn, not at once again.
 
 run=$1
 shift
@@ -62,10 +63,14 @@ askedfree)
   done
   ;;
 esac
-# After the FIFO's end of file QEMU is going by itself, and in a moment can be waited for. Otherwise it
-# is ours to end; a zombie does not mind.
-[ "$freed$cause" = freeditself ] || kill -KILL "$qemu"
-wait "$qemu"
+# After the FIFO's end of file QEMU is going by itself. Otherwise it is ours to end, if it is still there.
+if [ "$freed$cause" != freeditself ]; then
+  { read -r stat <"/proc/$qemu/stat"; } 2>/dev/null || stat=
+  case ${stat##*) } in # after the name: state, parent, ...
+  ?" $$ "*) kill -KILL "$qemu" ;;
+  esac
+fi
+wait "$qemu" 2>/dev/null # a shell may tell of the signal; the last word does
 status=$?
 
 # Before the last word: whoever hears it may remove the list.

@@ -4,11 +4,9 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { currentBootId, type ProcessIdentity, stateOf } from "./identity.js";
-import { type Keeper, Kept } from "./keeper.js";
+import { type Keeper, Kept, LAST_WORD_TIMEOUT_MS } from "./keeper.js";
 import { type Death, deathOf, readLastWord, unseenDeath } from "./last-word.js";
 
-/** A keeper that lives while its QEMU does not is writing its last word, and needs this long at most. */
-const LAST_WORD_TIMEOUT_MS = 2_000;
 const LOOK_AGAIN_MS = 5;
 
 export interface AdoptOptions {

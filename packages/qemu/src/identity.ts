@@ -17,6 +17,7 @@ export type ProcessState = "lives" | "zombie" | "gone";
 
 /* Fields of /proc/PID/stat (proc(5)), counted from the state, the first one after the name. */
 const STATE = 0;
+const PARENT = 1;
 const THREADS = 17;
 const START_TIME = 19;
 
@@ -28,10 +29,12 @@ export function currentBootId(): string {
   return bootId;
 }
 
-/** Who has this pid now; undefined if nobody has. */
-export function identify(pid: number): ProcessIdentity | undefined {
-  const startTime = readStat(pid)?.[START_TIME];
-  return startTime === undefined ? undefined : { pid, startTime, bootId: currentBootId() };
+/** The child of `parent` that has this pid; undefined if there is none (any more). */
+export function identify(pid: number, parent: number): ProcessIdentity | undefined {
+  const stat = readStat(pid);
+  const startTime = stat?.[START_TIME];
+  if (startTime === undefined || Number(stat?.[PARENT]) !== parent) return undefined;
+  return { pid, startTime, bootId: currentBootId() };
 }
 
 /** What became of that very process. Another one with its pid counts as gone. */

@@ -2,7 +2,7 @@
  * The keeper's script, installed under the hash of what it says. A running shell reads its script
  * as it goes, so the file of a living keeper must never change: another version is another file.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ export async function installKeeper(dir: string): Promise<string> {
   if (there?.equals(script)) return path;
   // A torn file is replaced by a rename: whoever reads the old one goes on reading it.
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const fresh = `${path}.${process.pid}`;
+  const fresh = `${path}.${randomUUID()}`;
   await writeFile(fresh, script, { mode: 0o500, flush: true });
   await rename(fresh, path);
   return path;

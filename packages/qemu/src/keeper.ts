@@ -41,6 +41,8 @@ const LOOK_KILLING_MS = 5;
 /** After this time the keeper is taken for stuck, and QEMU is also killed from here. */
 const KEEPER_PATIENCE_MS = 300;
 const KILL_AGAIN_MS = 100;
+/** A keeper that lives while its QEMU does not is reaping it, and needs this long at most. */
+export const LAST_WORD_TIMEOUT_MS = 1_000;
 
 export interface KeptOptions {
   readonly runDir: string;
@@ -60,6 +62,7 @@ export class Kept implements Keeper {
   #bury: (death: Death) => void = () => {};
   #missKeeper: () => void = () => {};
   #death: Death | undefined;
+  #goneSince: number | undefined;
   #killing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
@@ -111,6 +114,9 @@ export class Kept implements Keeper {
     }
     if (keeperLives) {
       this.#line?.reap(); // it waits for our word; one that was freed sees for itself
+      this.#goneSince ??= performance.now();
+      if (performance.now() - this.#goneSince < LAST_WORD_TIMEOUT_MS) return;
+      this.#end(unseenDeath("QEMU is gone, and its keeper does not say how", this.#runDir));
       return;
     }
     if (qemu !== "lives") {

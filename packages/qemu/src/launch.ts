@@ -11,7 +11,7 @@ import { identify } from "./identity.js";
 import { type Keeper, Kept } from "./keeper.js";
 import { KeeperLine } from "./keeper-line.js";
 import { keeperShell } from "./keeper-script.js";
-import { logTail } from "./last-word.js";
+import { deathOf, logTail, readLastWord } from "./last-word.js";
 import { checkRunDirectory, logPath } from "./run-directory.js";
 
 /** How long a keeper may take to start QEMU: a few milliseconds, and more on a machine that swaps. */
@@ -38,10 +38,10 @@ export async function launchQemu(options: LaunchOptions): Promise<Keeper> {
   await makeCgroups(cgroups, runDir);
   const line = await startKeeper(options);
   const said = await line.firstLine(START_TIMEOUT_MS);
-  const [, pid] = /^started ([0-9]+)$/.exec(said ?? "") ?? [];
-  // Nobody has waited for either of them: their pids are theirs.
-  const keeper = identify(line.child.pid ?? 0);
-  const qemu = identify(Number(pid ?? 0));
+  const keeperPid = line.child.pid ?? 0;
+  const [, qemuPid] = /^started ([0-9]+)$/.exec(said ?? "") ?? [];
+  const keeper = identify(keeperPid, process.pid);
+  const qemu = identify(Number(qemuPid ?? 0), keeperPid);
   if (keeper === undefined || qemu === undefined) throw await failure(line, runDir, said);
   return new Kept({ runDir, keeper, qemu, line });
 }
@@ -78,11 +78,15 @@ async function startKeeper({
 /** Ends what was begun, and says what is known. */
 async function failure(line: KeeperLine, runDir: string, said: string | undefined): Promise<Error> {
   const ended = new Promise<void>((resolve) => line.onEnd(resolve));
-  line.close(); // whatever it started dies with its line
+  line.reap(); // a QEMU that was started and is not there any more is waited for
+  line.close(); // whatever else was started dies with its line
   await ended;
   await removeCgroups(runDir);
+  const word = readLastWord(runDir);
+  if (word !== undefined) return new Error(deathOf(word, runDir).summary);
   const [, refusal] = /^refused (.*)$/.exec(said ?? "") ?? [];
-  const reason = refusal ?? (said === undefined ? "the keeper did not start" : `it said "${said}"`);
   const tail = logTail(runDir);
-  return new Error(`QEMU was not launched: ${reason}${tail === "" ? "" : `; it wrote: ${tail}`}`);
+  return new Error(
+    `QEMU was not launched: ${refusal ?? "its keeper did not start"}${tail === "" ? "" : `; it wrote: ${tail}`}`,
+  );
 }
