@@ -4,13 +4,13 @@ import type { Certificates } from "./certificates.js";
 import { clientCredentials, METHOD } from "./rig.js";
 
 interface Order {
-  readonly port: number;
+  readonly address: string;
   readonly beatMs: number;
   readonly certificates?: Certificates;
 }
 
-process.once("message", ({ port, beatMs, certificates }: Order) => {
-  const client = new Client(`localhost:${port}`, clientCredentials(certificates));
+process.once("message", ({ address, beatMs, certificates }: Order) => {
+  const client = new Client(address, clientCredentials(certificates));
   const call = client.makeBidiStreamRequest(
     METHOD.path,
     METHOD.requestSerialize,

@@ -121,10 +121,11 @@ export class Rig {
   }
 
   /** A caller in a process of its own, which has the stream open. */
-  async caller(beatMs = 0, port = this.listener.port): Promise<ChildProcess> {
+  async caller(beatMs = 0, host = "localhost"): Promise<ChildProcess> {
     const child = fork(new URL("./rig-caller.js", import.meta.url));
     this.#callers.push(child);
-    child.send({ port, beatMs, certificates: this.certificates });
+    const address = `${host}:${this.listener.port}`;
+    child.send({ address, beatMs, certificates: this.certificates });
     await within("the caller is tied", once(child, "message"));
     return child;
   }

@@ -1,0 +1,131 @@
+/*
+ * Goal: no stranger at the door harms a caller inside. Method: real sockets that say nothing, say
+ * nonsense, or are one too many, beside a tether that must hold.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
+import { afterEach, describe, test } from "node:test";
+import { Metadata, Server, ServerCredentials } from "@grpc/grpc-js";
+import { makeCertificates } from "./certificates.js";
+import { listen } from "./listener.js";
+import { cause, METHOD, Rig, within } from "./rig.js";
+
+const certificates = makeCertificates();
+/** RFC 8446: a handshake record that promises 512 bytes. */
+const HALF_A_CLIENT_HELLO = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
+
+for (const security of ["plaintext", "mutual TLS"] as const) {
+  describe(`the door, over ${security}`, () => {
+    let rig: Rig;
+    const turnedAway: string[] = [];
+    const start = async (options: Parameters<typeof Rig.start>[0]) => {
+      turnedAway.length = 0;
+      rig = await Rig.start({
+        ...options,
+        refused: (why) => turnedAway.push(why),
+        ...(security === "plaintext" ? {} : { certificates }),
+      });
+      rig.hold();
+      return rig.nextTie();
+    };
+    afterEach(() => rig.close());
+
+    for (const [what, said] of [
+      ["nothing", Buffer.alloc(0)],
+      ["half a greeting", security === "plaintext" ? Buffer.from("PRI * HT") : HALF_A_CLIENT_HELLO],
+    ] as const) {
+      test(`puts out who says ${what}, and nobody else`, async () => {
+        const { call } = await start({ handshakeTimeoutMs: 200 });
+        const stranger = knock(rig.listener.port, said);
+        await within("the stranger is put out", once(stranger, "close"));
+        assert.deepEqual(turnedAway, ["handshake_timeout"]);
+        assert.equal(call.cancelled, false);
+      });
+    }
+
+    test("ends a connection that talks nonsense, and nothing else", async () => {
+      const { call } = await start({ handshakeTimeoutMs: 60_000 });
+      const stranger = knock(rig.listener.port, Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+      await within("the stranger is put out", once(stranger, "close"));
+      assert.equal(call.cancelled, false);
+    });
+
+    test("lives when a stranger resets the connection in the middle of the greeting", async () => {
+      const { call } = await start({});
+      const stranger = knock(rig.listener.port, HALF_A_CLIENT_HELLO);
+      await once(stranger, "connect");
+      stranger.resetAndDestroy();
+      rig.hold();
+      await rig.nextTie();
+      assert.equal(call.cancelled, false);
+    });
+
+    test("refuses one connection too many, and keeps those it has", async () => {
+      const { call } = await start({ connectionsMax: 1 });
+      const stranger = knock(rig.listener.port);
+      await within("the stranger is turned away", once(stranger, "close"));
+      assert.deepEqual(turnedAway, ["too_many"]);
+      assert.equal(call.cancelled, false);
+    });
+
+    test("does not believe a caller that names another connection", async () => {
+      await start({});
+      const forged = new Metadata();
+      forged.set("ferry-connection", "1");
+      const { requestSerialize, responseDeserialize, path } = METHOD;
+      const call = rig
+        .client()
+        .makeBidiStreamRequest(path, requestSerialize, responseDeserialize, forged);
+      call.on("error", () => {});
+      const { call: arrived } = await rig.nextTie();
+      assert.deepEqual(arrived.metadata.get("ferry-connection"), ["2"]);
+    });
+
+    test("closes: calls may end for a while, and are ended then", async () => {
+      const tied = await start({});
+      await rig.listener.close(100);
+      assert.notEqual(await cause(tied), "cancelled");
+      assert.equal(rig.listener.connections.open, 0);
+    });
+  });
+}
+
+describe("a listener", () => {
+  test("says which port it cannot have", async (t) => {
+    const rig = await Rig.start();
+    t.after(() => rig.close());
+    const { port } = rig.listener;
+    const options = { server: new Server(), credentials: ServerCredentials.createInsecure() };
+    await assert.rejects(
+      listen({ ...options, host: "127.0.0.1", port }),
+      new RegExp(`cannot listen on 127\\.0\\.0\\.1, port ${port}: .*EADDRINUSE`),
+    );
+  });
+
+  test("takes callers over IPv6, and tells their ends apart", async (t) => {
+    if (
+      !Object.values(networkInterfaces())
+        .flat()
+        .some((each) => each?.address === "::1")
+    ) {
+      t.skip("this machine has no IPv6 loopback");
+      return;
+    }
+    const rig = await Rig.start({ host: "::1" });
+    t.after(() => rig.close());
+    const caller = await rig.caller(0, "[::1]");
+    const tied = await rig.nextTie();
+    caller.kill("SIGKILL");
+    assert.equal(await cause(tied), "connection_lost");
+  });
+});
+
+function knock(port: number, said: Buffer = Buffer.alloc(0)): Socket {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.resume();
+  if (said.length > 0) socket.write(said);
+  return socket;
+}
