@@ -7,7 +7,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { connect } from "node:net";
 import { type Pieces, type TunnelRequestIn, tunnelMethod } from "@ferry/contract";
 import { Metadata, Server, type ServerDuplexStream, status } from "@grpc/grpc-js";
-import { serverOptions, widenWindow } from "./connection.js";
+import { serverOptions, windowsOf } from "./connection.js";
 import { Door } from "./door.js";
 import { receive, send } from "./flow.js";
 import { isExpectedPeer, serverCredentials } from "./security.js";
@@ -20,7 +20,7 @@ export function accept(settings: AcceptSettings, ready: (port: number) => void):
   return new Promise((resolve) => {
     let opened = false;
     const server = new Server(serverOptions);
-    widenWindow(server);
+    const widenWindow = windowsOf(server);
     server.register(
       tunnelMethod.path,
       (call: Call) => {
@@ -42,8 +42,9 @@ export function accept(settings: AcceptSettings, ready: (port: number) => void):
       else if (refusal !== undefined) refuse(call, status.PERMISSION_DENIED, refusal);
       else {
         opened = true;
-        door.closeBehind(call.getPeer());
-        void carry(call, settings.connectPath).then(resolve);
+        const gone = door.closeBehind(call.getPeer());
+        widenWindow?.(call.getPeer());
+        void carry(call, settings.connectPath, gone).then(resolve);
       }
     }
   });
@@ -71,8 +72,11 @@ function refuse(call: Call, code: status, details: string): void {
   call.emit("error", { code, details });
 }
 
-/** Connects to QEMU, lets the caller in, and carries bytes both ways until both streams have ended. */
-function carry(call: Call, path: string): Promise<string> {
+/**
+ * Connects to QEMU, lets the caller in, and carries bytes both ways until both streams have ended. Then the
+ * caller has until it closes its connection (`gone`) to take what is left of the return path.
+ */
+function carry(call: Call, path: string, gone: Promise<void>): Promise<string> {
   return new Promise((resolve) => {
     const qemu = connect({ path, allowHalfOpen: true });
     let sent = false;
@@ -82,13 +86,15 @@ function carry(call: Call, path: string): Promise<string> {
       refuse(call, status.ABORTED, reason);
       resolve(reason);
     };
+    const cut = () => fail("the source's pump is gone");
     const endIfBothDid = () => {
       if (!sent || !qemu.writableFinished) return;
+      call.off("cancelled", cut);
       call.end();
-      resolve("both QEMUs ended their streams");
+      void gone.then(() => resolve("both QEMUs ended their streams"));
     };
     qemu.on("error", (error) => fail(`the destination's QEMU: ${error.message}`));
-    call.on("cancelled", () => fail("the source's pump is gone"));
+    call.on("cancelled", cut);
     qemu.once("connect", () => {
       call.sendMetadata(new Metadata());
       send(qemu, {

@@ -38,7 +38,10 @@ export function dial(settings: DialSettings, ready: (port: number) => void): Pro
     call.on("status", ({ code, details }) => {
       const said = details === "" ? status[code] : details;
       if (code === status.OK && qemu !== undefined) {
-        finished(qemu, () => resolve("both QEMUs ended their streams"));
+        // Some of the return path may still be waiting for QEMU to read it.
+        const done = () => resolve("both QEMUs ended their streams");
+        if (qemu.writableFinished) done();
+        else qemu.once("finish", done);
       } else if (letIn) fail(`the destination's pump: ${said}`);
       else fail(`the destination's pump did not open: ${said}`);
     });
@@ -81,10 +84,4 @@ function target({ host, port }: DialSettings["address"]): string {
     default:
       return `dns:${host}:${port}`;
   }
-}
-
-/** Calls back once QEMU has been handed all of the return path. */
-function finished(qemu: Socket, then: () => void): void {
-  if (qemu.writableFinished || qemu.destroyed) then();
-  else qemu.end(then);
 }

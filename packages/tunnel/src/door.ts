@@ -7,16 +7,16 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 /** A connection that has not been let in by then is closed. */
 const OPEN_TIMEOUT_MS = 10_000;
 /** Connections that are trying at once; more are closed unheard. */
-const STRANGERS_MAX = 32;
+const STRANGERS_MAX = 16;
 
 export class Door {
   readonly #waiting = new Map<Socket, NodeJS.Timeout>();
   readonly #listener: Server;
 
   /** `knock` is called with every new connection. */
-  constructor(knock: (socket: Socket) => void) {
+  constructor(knock: (socket: Socket) => void, openTimeoutMs = OPEN_TIMEOUT_MS) {
     this.#listener = createServer({ noDelay: true }, (socket) => {
-      const slow = setTimeout(() => socket.destroy(), OPEN_TIMEOUT_MS);
+      const slow = setTimeout(() => socket.destroy(), openTimeoutMs);
       this.#waiting.set(socket, slow);
       socket.on("error", () => {}); // its HTTP/2 session hears it too
       socket.once("close", () => {
@@ -46,14 +46,20 @@ export class Door {
     );
   }
 
-  /** One was let in: nobody else is listened to any more. `peer` as "address:port". */
-  closeBehind(peer: string): void {
+  /**
+   * One was let in: nobody else is listened to any more.
+   * @param peer the one's "address:port"
+   * @returns resolves when its connection is closed
+   */
+  closeBehind(peer: string): Promise<void> {
     this.#listener.close();
+    const gone: Promise<void>[] = [];
     for (const [socket, slow] of this.#waiting) {
       clearTimeout(slow);
       if (`${socket.remoteAddress}:${socket.remotePort}` !== peer) socket.destroy();
+      else gone.push(new Promise((resolve) => socket.once("close", () => resolve())));
     }
-    this.#waiting.clear();
+    return Promise.all(gone).then(() => {});
   }
 
   #listen(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {

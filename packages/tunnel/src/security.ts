@@ -53,10 +53,26 @@ export function isExpectedPeer(
   return certificate !== undefined && names(certificate, security.peer);
 }
 
-/** Node writes alternative names as `URI:a, DNS:b`, and one with odd characters as a JSON string. */
+/** A certificate that names two is nobody's: it would be two hosts at once. */
 function names(certificate: PeerCertificate, uri: string): boolean {
-  const entries: string[] = certificate.subjectaltname?.match(ALTERNATIVE_NAME) ?? [];
-  return entries.includes(`URI:${uri}`);
+  const uris = alternativeNames(certificate.subjectaltname ?? "").filter((name) =>
+    name.startsWith("URI:"),
+  );
+  return uris.length === 1 && uris[0] === `URI:${uri}`;
 }
 
-const ALTERNATIVE_NAME = /[^:,\s]+:(?:"(?:[^"\\]|\\.)*"|[^,]*)/g;
+/**
+ * Splits Node's text of the alternative names, "DNS:a, URI:b". One with a comma or a quote in it comes
+ * as a JSON string and stays one, so a hostile name cannot smuggle in another. A text that does
+ * not read to its end reads as no names at all.
+ */
+function alternativeNames(text: string): string[] {
+  const names: string[] = [];
+  const entry = /([A-Za-z ]+:(?:"(?:[^"\\]|\\.)*"|[^",]*))(?:, |$)/y;
+  while (entry.lastIndex < text.length) {
+    const name = entry.exec(text)?.[1];
+    if (name === undefined) return [];
+    names.push(name);
+  }
+  return names;
+}

@@ -11,6 +11,8 @@ import { fileURLToPath } from "node:url";
 import { flaw, type Settings, type Word } from "./settings.js";
 
 export interface Tunnel {
+  /** The pump's process. */
+  readonly pid: number;
   /** accept: the port on which the other pump is awaited. dial: the port that was dialled. */
   readonly port: number;
   /** Ends the pump if it still runs. Resolves when the process is gone; harmless to repeat. */
@@ -27,10 +29,10 @@ const STOP_GRACE_MS = 1_000;
 const STDERR_KEPT_CHARACTERS = 1_000;
 
 /**
- * V8's limits, in MB. Every message is garbage once it is written; a small nursery collects it soon, where
- * the default lets hundreds of megabytes of buffers wait.
+ * Every message is garbage once it is written. V8's helper threads spend more on tidying it up than they save: one
+ * thread was measured to need half of the processor time, and to be half as fast again.
  */
-const LIMITS = ["--max-semi-space-size=1", "--max-old-space-size=64"];
+const V8 = ["--single-threaded-gc", "--max-old-space-size=64"];
 
 const PUMP = fileURLToPath(new URL("./pump.js", import.meta.url));
 
@@ -45,7 +47,7 @@ export async function startTunnel(settings: Settings): Promise<Tunnel> {
   const pump = spawn(
     process.execPath,
     // The role and the migration are there for whoever reads `ps`; the pump does not look at them.
-    [...LIMITS, PUMP, settings.role, settings.migrationId],
+    [...V8, PUMP, settings.role, settings.migrationId],
     // An empty environment: no proxy, no tracing and no options may be slipped to it.
     { stdio: ["pipe", "pipe", "pipe"], env: {} },
   );
@@ -59,21 +61,31 @@ export async function startTunnel(settings: Settings): Promise<Tunnel> {
   pump.stdin?.write(`${JSON.stringify(settings)}\n`);
 
   const stop = async () => {
+    news.explain("stopped by its agent");
     pump.stdin?.end();
     const killing = setTimeout(() => pump.kill("SIGKILL"), STOP_GRACE_MS);
     await ended;
     clearTimeout(killing);
   };
-  const tooLate = setTimeout(() => void stop(), READY_TIMEOUT_MS);
+  const tooLate = setTimeout(() => {
+    news.explain(`the other end did not answer within ${READY_TIMEOUT_MS / 1000} s`);
+    void stop();
+  }, READY_TIMEOUT_MS);
   const first = await Promise.race([news.ready, ended]);
   clearTimeout(tooLate);
   if ("reason" in first) throw new Error(`the tunnel could not be opened: ${first.reason}`);
-  return { port: first.port, stop, ended };
+  const { pid } = pump;
+  if (pid === undefined) throw new Error("a process that spoke has a pid");
+  return { pid, port: first.port, stop, ended };
 }
 
-/** The pump's words, and how it ended: by its own account, or by what is left to be seen. */
+/**
+ * The pump's words, and how it ended: by its own account, or by ours (`explain`: the first reason counts), or by
+ * what is left to be seen.
+ */
 function listenTo(pump: ChildProcess) {
   let lastWord: string | undefined;
+  let explanation: string | undefined;
   let complaint = "";
   const ready = new Promise<{ port: number }>((resolve) => {
     if (pump.stdout === null) return;
@@ -90,8 +102,12 @@ function listenTo(pump: ChildProcess) {
     pump.on("error", (error) => resolve(`the pump could not be started: ${error.message}`));
     pump.on("close", (code, signal) => {
       const seen = signal === null ? `exit code ${code}` : signal;
-      resolve(lastWord ?? ["the pump ended without a word", seen, complaint.trim()].join(": "));
+      const guess = `the pump ended without a word (${seen}) ${complaint}`.trim();
+      resolve(lastWord ?? explanation ?? guess);
     });
   });
-  return { ready, ended };
+  const explain = (reason: string) => {
+    explanation ??= reason;
+  };
+  return { ready, ended, explain };
 }
