@@ -143,22 +143,39 @@ async function converse<Request, Response>(
   if (!signal.aborted) call.end();
 }
 
-/** Reads one message at a time. The stream's own iterator destroys the call when it is left early. */
+/**
+ * One message at a time, in order. The stream's own iterator destroys the call when it is left early,
+ * and waiting for `readable` again and again can miss one; so messages are taken as they come, and
+ * the caller is made to wait when some are not handled yet.
+ */
 async function* requestsOf<Request>(
   call: ServerDuplexStream<Request, unknown>,
   signal: AbortSignal,
 ): AsyncGenerator<Request> {
+  const waiting: Request[] = [];
   let ended = false;
+  call.on("data", (request: Request) => {
+    waiting.push(request);
+    call.pause();
+    call.emit(CAME);
+  });
   call.once("end", () => {
     ended = true;
+    call.emit(CAME);
   });
   while (!signal.aborted) {
-    const request: Request | null = call.read();
-    if (request !== null) yield request;
+    const request = waiting.shift();
+    if (request !== undefined) yield request;
     else if (ended) return;
-    else await happened(call, ["readable", "end"], signal);
+    else {
+      call.resume();
+      await happened(call, [CAME], signal);
+    }
   }
 }
+
+/** Our own word on the call's emitter: something came in. */
+const CAME = Symbol("came");
 
 function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
   return happened(call, ["drain"], signal);
@@ -167,7 +184,7 @@ function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSign
 /** Resolves when one of the events happens, or the caller is gone. */
 function happened(
   call: NodeJS.EventEmitter,
-  events: readonly string[],
+  events: readonly (string | symbol)[],
   signal: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve) => {

@@ -233,12 +233,16 @@ export class Arrival {
       return;
     }
     if (destinationDurability[next] === "none") return;
-    const record = {
-      ...this.record,
-      arrival: { ...this.record.arrival, phase: next },
-    };
-    await store.arrivals.update(this.migrationId, record, destinationDurability[next]);
-    this.record = record;
+    const inPhase = (record: ArrivalRecord) => ({
+      ...record,
+      arrival: { ...record.arrival, phase: next },
+    });
+    await store.arrivals.update(
+      this.migrationId,
+      inPhase(this.record),
+      destinationDurability[next],
+    );
+    this.record = inPhase(this.record); // it may have been added to meanwhile
   }
 
   #unwritable(

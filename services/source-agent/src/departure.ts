@@ -125,7 +125,9 @@ export class Departure {
       unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
     });
     void resident.keeper?.reaped.then((death) => {
-      this.fail("QEMU_DIED", `the guest's QEMU ended: ${death.summary}`);
+      if (this.phase !== "destroying") {
+        this.fail("QEMU_DIED", `the guest's QEMU ended: ${death.summary}`);
+      }
       return this.hear("qemuGone");
     });
   }
@@ -185,7 +187,8 @@ export class Departure {
 
   async #create(): Promise<void> {
     // What QEMU says of an earlier migration must never be taken for this one's end.
-    this.record = { ...this.record, before: await fingerprint(this) };
+    const before = await fingerprint(this);
+    this.record = { ...this.record, before }; // only now: the destination may have been met meanwhile
     await this.host.store.departures.create(this.migrationId, this.record, (phase) => ({
       migrationId: this.migrationId,
       guestId: this.guestId,
@@ -297,9 +300,9 @@ export class Departure {
     const durability = sourceDurability[next];
     if (durability === "none" || next === this.phase) return;
     await this.#accepted;
-    const record = { ...this.record, phase: next, reason: this.#failure?.description ?? "" };
-    await store.departures.update(this.migrationId, record, durability);
-    this.record = record;
+    const news = { phase: next, reason: this.#failure?.description ?? "" };
+    await store.departures.update(this.migrationId, { ...this.record, ...news }, durability);
+    this.record = { ...this.record, ...news };
   }
 
   #unwritable(next: SourcePhase, heard: SourceHeard, error: unknown): SourceHeard | undefined {

@@ -63,6 +63,7 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
         remove: async (id) => {
           // How it arrived may still lie in its folder, and is to outlive it.
           await landings.rescue(guests.folder(id), "landed");
+          await landings.sync(); // the other agent may have taken it out, and died
           await guests.remove(id);
         },
       },
