@@ -60,7 +60,7 @@ async function unlessMissing<Result>(promise: Promise<Result>, otherwise: Result
   try {
     return await promise;
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return otherwise;
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return otherwise;
     throw error;
   }
 }

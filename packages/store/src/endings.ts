@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { Disk } from "./disk.js";
 import { isErrno, StoreExists, StoreUnwritable, writing } from "./errors.js";
-import { BEFOREHAND } from "./folders.js";
+import { BEFOREHAND, type Folders } from "./folders.js";
 import { encode, type Format } from "./format.js";
 import { isUnfinished, readRecord, writeRecord } from "./record.js";
 
@@ -71,8 +71,13 @@ export class Endings<Body extends { readonly phase: string }> {
     if (ending.body.phase !== phase) {
       throw new StoreExists(this.#file(id), `it ended as "${ending.body.phase}", not "${phase}"`);
     }
-    await writing(this.#path, () => this.#disk.syncDirectory(this.#path));
+    await this.sync();
     return true;
+  }
+
+  /** Makes durable which endings there are. */
+  async sync(): Promise<void> {
+    await writing(this.#path, () => this.#disk.syncDirectory(this.#path));
   }
 
   /** Finds an ending that still lies in a folder where it was written beforehand. */
@@ -83,25 +88,27 @@ export class Endings<Body extends { readonly phase: string }> {
 
   /**
    * Takes out what a landed guest's folder still holds of its arrival. Either agent of the host may
-   * do so, at the same time, and die at any point. Only files that carry the id are touched: by now
-   * another arrival of the same guest may have landed under that path.
+   * do so, at the same time, and die at any point. Only files that carry the migration's id are
+   * touched: by now another arrival of the same guest may have landed under that path.
    */
-  async rescue(folder: string, phase: string): Promise<void> {
-    const begin = `${phase}.`;
-    const end = `.${this.#role}.json`;
-    const names = await this.#disk.names(join(folder, BEFOREHAND));
-    for (const name of names) {
-      if (!name.startsWith(begin) || !name.endsWith(end)) continue;
+  async rescue(guests: Folders<unknown>, guestId: string, phase: string): Promise<void> {
+    const beforehand = join(guests.folder(guestId), BEFOREHAND);
+    const names = await this.#disk.names(beforehand);
+    const [begin, end] = [`${phase}.`, `.${this.#role}.json`];
+    const landed = names.filter((name) => name.startsWith(begin) && name.endsWith(end));
+    if (landed.length === 0) return;
+    await guests.sync(); // the ending must not outlive a power loss that the landing does not
+    for (const name of landed) {
       const id = name.slice(begin.length, -end.length);
       try {
-        await this.take(folder, id, phase);
+        await this.take(guests.folder(guestId), id, phase);
       } catch (error) {
         const taken = error instanceof StoreUnwritable && error.code === "ENOENT";
         if (!taken) throw error; // by the other agent, between our look and our rename
       }
       const others = names.filter((other) => other !== name && other.endsWith(`.${id}${end}`));
       for (const other of others) {
-        const path = join(folder, BEFOREHAND, other);
+        const path = join(beforehand, other);
         await writing(path, () => this.#disk.remove(path));
       }
     }
@@ -157,12 +164,15 @@ export class Endings<Body extends { readonly phase: string }> {
     return true;
   }
 
-  /** Forgets what was acknowledged and is old enough. Returns the ids it forgot. */
-  async sweep(now: Date): Promise<string[]> {
+  /**
+   * Forgets what was acknowledged and is old enough, each after `before`. Returns the ids it forgot.
+   */
+  async sweep(now: Date, before: (id: string) => Promise<void>): Promise<string[]> {
     const forgotten: string[] = [];
     for (const id of await this.#ids(".acknowledged")) {
       const endedAt = await this.#disk.modified(this.#file(id));
       if (endedAt !== undefined && now.getTime() - endedAt.getTime() < KEPT_MS) continue;
+      await before(id);
       await writing(this.#file(id), async () => {
         await this.#disk.remove(this.#file(id));
         await this.#disk.remove(this.#mark(id)); // last: an ending without its mark is kept for ever

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Disk } from "./disk.js";
-import { isErrno, StoreExists, writing } from "./errors.js";
+import { isErrno, StoreCorrupt, StoreExists, writing } from "./errors.js";
 import { encode, type Format } from "./format.js";
 import { type Durability, isUnfinished, readRecord, unfinished, writeRecord } from "./record.js";
 
@@ -47,11 +47,16 @@ export class Folders<Body> {
   }
 
   async exists(id: string): Promise<boolean> {
-    return (await this.#disk.modified(join(this.folder(id), RECORD))) !== undefined;
+    return (await this.#disk.modified(this.folder(id))) !== undefined;
   }
 
-  read(id: string): Promise<Body | undefined> {
-    return readRecord(this.#disk, join(this.folder(id), RECORD), this.#format);
+  /** Undefined if there is no such folder. */
+  async read(id: string): Promise<Body | undefined> {
+    const body = await readRecord(this.#disk, join(this.folder(id), RECORD), this.#format);
+    if (body === undefined && (await this.exists(id))) {
+      throw new StoreCorrupt(this.folder(id), `it holds no ${RECORD}`); // none of ours is ever seen so
+    }
+    return body;
   }
 
   /** Makes a folder with its record, and with other files in its subfolder `endings`: all of it, or nothing. */
@@ -75,8 +80,13 @@ export class Folders<Body> {
         await this.#disk.remove(from).catch(() => {}); // tidied away at the next start
         throw error;
       }
-      await this.#disk.syncDirectory(this.path);
     });
+    try {
+      await this.sync();
+    } catch (error) {
+      await this.remove(id).catch(() => {}); // who is told "no" must not find it there later
+      throw error;
+    }
   }
 
   async update(id: string, body: Body, durability: Durability = "fsync"): Promise<void> {
@@ -99,7 +109,7 @@ export class Folders<Body> {
     await writing(this.path, () => this.#disk.syncDirectory(this.path));
   }
 
-  /** Removes a folder. It need not exist. */
+  /** Removes a folder. It need not exist: a removal that could not be made durable is repeated so. */
   async remove(id: string): Promise<void> {
     const path = this.folder(id);
     const gone = join(this.path, unfinished(this.#role));
@@ -107,8 +117,7 @@ export class Folders<Body> {
       try {
         await this.#disk.rename(path, gone);
       } catch (error) {
-        if (isErrno(error, "ENOENT")) return;
-        throw error;
+        if (!isErrno(error, "ENOENT")) throw error;
       }
       await this.#disk.syncDirectory(this.path);
       await this.#disk.remove(gone);

@@ -10,6 +10,6 @@ export {
 export { Folders, type FoldersOptions } from "./folders.js";
 export type { Format } from "./format.js";
 export type { Lock } from "./lock.js";
-export { Migrations, type MigrationsOptions } from "./migrations.js";
+export { type Kept, Migrations, type MigrationsOptions } from "./migrations.js";
 export type { Durability } from "./record.js";
 export { openStateDirectory } from "./state-directory.js";

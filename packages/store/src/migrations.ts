@@ -31,6 +31,13 @@ export interface MigrationsOptions<
   readonly phases: readonly Phase[];
 }
 
+/** What an agent asks of the migrations that ended. */
+export type Kept<Ending extends { readonly phase: string }> = Pick<
+  Endings<Ending>,
+  "list" | "annotate" | "acknowledge"
+> &
+  Pick<Migrations<unknown, string, Ending>, "sweep">;
+
 export class Migrations<Body, Phase extends string, Ending extends { readonly phase: string }> {
   readonly #folders: Folders<Body>;
   readonly #endings: Endings<Ending>;
@@ -94,13 +101,20 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
       await this.#endings.stamp(this.#folders.folder(id), id, phase);
       await this.#folders.moveTo(id, guests, name);
     }
-    await this.#endings.rescue(landed, phase).catch(ignoreUnwritable);
+    await this.#endings.rescue(guests, name, phase).catch(ignoreUnwritable);
+  }
+
+  /** Forgets endings that were acknowledged and are old enough. Returns their ids. */
+  sweep(now: Date): Promise<string[]> {
+    // A folder that could not be removed when it ended would look like a migration under way.
+    return this.#endings.sweep(now, (id) => this.#folders.remove(id));
   }
 
   /** After a crash: what ended keeps no folder, and what was left unfinished goes. */
   async tidy(): Promise<void> {
     await this.#folders.tidy();
-    for (const id of await this.#endings.ids()) await this.#folders.remove(id);
+    const ended = new Set(await this.#endings.ids());
+    for (const id of await this.#folders.ids()) if (ended.has(id)) await this.#folders.remove(id);
   }
 }
 

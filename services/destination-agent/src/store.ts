@@ -16,6 +16,7 @@ import {
   type Durability,
   Endings,
   Folders,
+  type Kept,
   Migrations,
   openStateDirectory,
   realDisk,
@@ -48,7 +49,7 @@ export interface Arrivals {
 
 export interface DestinationStore {
   readonly arrivals: Arrivals;
-  readonly endings: Pick<Endings<EndingRecord>, "list" | "annotate" | "acknowledge" | "sweep">;
+  readonly endings: Kept<EndingRecord>;
   /** A guest of that name lives here. */
   guestExists(guestId: string): Promise<boolean>;
   /** Lets another agent have the directory. */
@@ -71,7 +72,7 @@ export async function openDestinationStore(
       phases: PHASES,
     });
     const rescue = async () => {
-      for (const id of await guests.ids()) await endings.rescue(guests.folder(id), "landed");
+      for (const id of await guests.ids()) await endings.rescue(guests, id, "landed");
     };
     await guests.tidy();
     await endings.tidy();
@@ -96,7 +97,7 @@ export async function openDestinationStore(
           await endings.annotate(id, more);
         },
         acknowledge: (id) => endings.acknowledge(id),
-        sweep: (now) => endings.sweep(now),
+        sweep: (now) => arrivals.sweep(now),
       },
       guestExists: (guestId) => guests.exists(guestId),
       close: () => lock.release(),

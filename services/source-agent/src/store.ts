@@ -13,7 +13,14 @@ import {
   guestRecord,
 } from "@ferry/agent-kit";
 import type { SourcePhase } from "@ferry/protocol";
-import { Endings, Folders, Migrations, openStateDirectory, realDisk } from "@ferry/store";
+import {
+  Endings,
+  Folders,
+  type Kept,
+  Migrations,
+  openStateDirectory,
+  realDisk,
+} from "@ferry/store";
 
 const ROLE = "source";
 const guest = { name: "ferry.guest", version: 1, schema: guestRecord };
@@ -29,7 +36,7 @@ export type Guests = Pick<Folders<GuestRecord>, "ids" | "read" | "create" | "upd
 export interface SourceStore {
   readonly guests: Guests;
   readonly departures: Migrations<DepartureRecord, SourcePhase, EndingRecord>;
-  readonly endings: Endings<EndingRecord>;
+  readonly endings: Kept<EndingRecord>;
   /** The migration in which that guest is arriving here, if one is. */
   arrivalOf(guestId: string): Promise<string | undefined>;
   /** Lets another agent have the directory. */
@@ -62,13 +69,18 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
         update: (id, record, durability) => guests.update(id, record, durability),
         remove: async (id) => {
           // How it arrived may still lie in its folder, and is to outlive it.
-          await landings.rescue(guests.folder(id), "landed");
+          await landings.rescue(guests, id, "landed");
           await landings.sync(); // the other agent may have taken it out, and died
           await guests.remove(id);
         },
       },
       departures,
-      endings,
+      endings: {
+        list: () => endings.list(),
+        annotate: (id, more) => endings.annotate(id, more),
+        acknowledge: (id) => endings.acknowledge(id),
+        sweep: (now) => departures.sweep(now),
+      },
       arrivalOf: (guestId) => arrivalOf(arrivals, guestId),
       close: () => lock.release(),
     };
