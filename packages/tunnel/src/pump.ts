@@ -20,6 +20,7 @@ process.stdout.on("error", () => {}); // the agent is gone; standard input says 
 
 createInterface({ input: process.stdin })
   .once("line", (line) => void pump(parse(line)))
+  .once("error", () => process.exit())
   .once("close", () => process.exit());
 
 async function pump(settings: Settings): Promise<void> {

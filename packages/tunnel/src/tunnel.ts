@@ -57,7 +57,7 @@ export async function startTunnel(settings: Settings): Promise<Tunnel> {
     return { reason };
   });
   // The pump may be gone before it has read a word: an unhandled EPIPE would end the agent.
-  pump.stdin?.on("error", () => {});
+  for (const pipe of [pump.stdin, pump.stderr]) pipe?.on("error", () => {});
   pump.stdin?.write(`${JSON.stringify(settings)}\n`);
 
   const stop = async () => {
@@ -89,7 +89,9 @@ function listenTo(pump: ChildProcess) {
   let complaint = "";
   const ready = new Promise<{ port: number }>((resolve) => {
     if (pump.stdout === null) return;
-    createInterface({ input: pump.stdout }).on("line", (line) => {
+    const lines = createInterface({ input: pump.stdout });
+    lines.on("error", () => {}); // readline passes on the pipe's error, which would end the agent
+    lines.on("line", (line) => {
       const word = JSON.parse(line) as Word; // written by this package's pump.ts
       if (word.word === "ready") resolve({ port: word.port });
       else lastWord = word.reason;
