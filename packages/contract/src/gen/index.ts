@@ -21,6 +21,10 @@ export {
   GuestDescription,
 } from "./ferry/v1/migration.js";
 export {
+  OrphanKind,
+  ListOrphansRequest,
+  ListOrphansResponse,
+  Orphan,
   GetInfoRequest,
   GetInfoResponse,
   QemuBuild,
@@ -40,6 +44,7 @@ export {
   PreparePhase,
   PrepareValidated,
   PrepareLanded,
+  FinishOverride,
   FinishRequest,
   FinishResponse,
   DestinationServiceClient,
@@ -99,6 +104,7 @@ export {
   PerformReleased,
   PerformFailed,
   ConfirmRequest,
+  ConfirmOverride,
   ConfirmResponse,
   AbortRequest,
   AbortResponse,

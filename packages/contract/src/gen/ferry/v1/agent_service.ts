@@ -25,6 +25,48 @@ export const protobufPackage = "ferry.v1";
 
 export const protobufFileName = "ferry/v1/agent_service.proto";
 
+/** What was left behind. */
+export enum OrphanKind {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED = 0,
+  /** PROCESS - A QEMU, or its keeper. */
+  PROCESS = 1,
+  /** RUN_DIRECTORY - A guest's run directory: sockets, pipes, console. */
+  RUN_DIRECTORY = 2,
+  /** CGROUP - A guest's cgroup. */
+  CGROUP = 3,
+  /** RECORD - A record that cannot be read. It is only listed: a person decides. */
+  RECORD = 4,
+}
+
+export interface ListOrphansRequest {
+  /** The agent the caller means; empty: whichever answers. Another agent answers FAILED_PRECONDITION/WRONG_HOST. */
+  expectedAgentId: string;
+  /** True: remove what is found. */
+  sweep: boolean;
+}
+
+export interface ListOrphansResponse {
+  /** The agent that answered. */
+  agentId: string;
+  /** What was found; with `sweep`, also what became of it. */
+  orphans: Orphan[];
+}
+
+/** Something that was left behind. */
+export interface Orphan {
+  /** What it is. */
+  kind: OrphanKind;
+  /** Its name: a path, or "pid 1234". */
+  subject: string;
+  /** Why nobody owns it. */
+  reason: string;
+  /** True: it was removed by this call. */
+  swept: boolean;
+  /** Why it was not removed although that was asked for; empty otherwise. */
+  keptBecause: string;
+}
+
 export interface GetInfoRequest {
   /** The agent the caller means; empty: whichever answers. Another agent answers FAILED_PRECONDITION/WRONG_HOST. */
   expectedAgentId: string;
@@ -101,6 +143,243 @@ export interface Limits {
   /** How long Begin's lease lasts, in milliseconds (source). */
   leaseMs: number;
 }
+
+function createBaseListOrphansRequest(): ListOrphansRequest {
+  return { expectedAgentId: "", sweep: false };
+}
+
+export const ListOrphansRequest: MessageFns<ListOrphansRequest> = {
+  encode(message: ListOrphansRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.expectedAgentId !== "") {
+      writer.uint32(10).string(message.expectedAgentId);
+    }
+    if (message.sweep !== false) {
+      writer.uint32(16).bool(message.sweep);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListOrphansRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListOrphansRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.expectedAgentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sweep = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListOrphansRequest>, I>>(base?: I): ListOrphansRequest {
+    return ListOrphansRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListOrphansRequest>, I>>(object: I): ListOrphansRequest {
+    const message = createBaseListOrphansRequest();
+    message.expectedAgentId = object.expectedAgentId ?? "";
+    message.sweep = object.sweep ?? false;
+    return message;
+  },
+};
+
+function createBaseListOrphansResponse(): ListOrphansResponse {
+  return { agentId: "", orphans: [] };
+}
+
+export const ListOrphansResponse: MessageFns<ListOrphansResponse> = {
+  encode(message: ListOrphansResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    for (const v of message.orphans) {
+      Orphan.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListOrphansResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListOrphansResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.orphans.push(Orphan.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListOrphansResponse>, I>>(base?: I): ListOrphansResponse {
+    return ListOrphansResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListOrphansResponse>, I>>(object: I): ListOrphansResponse {
+    const message = createBaseListOrphansResponse();
+    message.agentId = object.agentId ?? "";
+    message.orphans = object.orphans?.map((e) => Orphan.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOrphan(): Orphan {
+  return { kind: 0, subject: "", reason: "", swept: false, keptBecause: "" };
+}
+
+export const Orphan: MessageFns<Orphan> = {
+  encode(message: Orphan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.swept !== false) {
+      writer.uint32(32).bool(message.swept);
+    }
+    if (message.keptBecause !== "") {
+      writer.uint32(42).string(message.keptBecause);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Orphan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrphan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.swept = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keptBecause = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Orphan>, I>>(base?: I): Orphan {
+    return Orphan.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Orphan>, I>>(object: I): Orphan {
+    const message = createBaseOrphan();
+    message.kind = object.kind ?? 0;
+    message.subject = object.subject ?? "";
+    message.reason = object.reason ?? "";
+    message.swept = object.swept ?? false;
+    message.keptBecause = object.keptBecause ?? "";
+    return message;
+  },
+};
 
 function createBaseGetInfoRequest(): GetInfoRequest {
   return { expectedAgentId: "" };
@@ -727,11 +1006,31 @@ export const AgentServiceService = {
     responseSerialize: (value: GetInfoResponse): Buffer => Buffer.from(GetInfoResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetInfoResponse => GetInfoResponse.decode(value),
   },
+  /**
+   * ListOrphans finds what no living guest or migration of this host owns: processes, run directories, cgroups,
+   * records and locks that were left behind; and sweeps them if asked to. What it cannot prove to be Ferry's own is
+   * never touched. Sweeping needs an operator's certificate.
+   */
+  listOrphans: {
+    path: "/ferry.v1.AgentService/ListOrphans" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListOrphansRequest): Buffer => Buffer.from(ListOrphansRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListOrphansRequest => ListOrphansRequest.decode(value),
+    responseSerialize: (value: ListOrphansResponse): Buffer => Buffer.from(ListOrphansResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListOrphansResponse => ListOrphansResponse.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
   /** GetInfo describes the agent and its host. */
   getInfo: handleUnaryCall<GetInfoRequest, GetInfoResponse>;
+  /**
+   * ListOrphans finds what no living guest or migration of this host owns: processes, run directories, cgroups,
+   * records and locks that were left behind; and sweeps them if asked to. What it cannot prove to be Ferry's own is
+   * never touched. Sweeping needs an operator's certificate.
+   */
+  listOrphans: handleUnaryCall<ListOrphansRequest, ListOrphansResponse>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -750,6 +1049,26 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetInfoResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ListOrphans finds what no living guest or migration of this host owns: processes, run directories, cgroups,
+   * records and locks that were left behind; and sweeps them if asked to. What it cannot prove to be Ferry's own is
+   * never touched. Sweeping needs an operator's certificate.
+   */
+  listOrphans(
+    request: ListOrphansRequest,
+    callback: (error: ServiceError | null, response: ListOrphansResponse) => void,
+  ): ClientUnaryCall;
+  listOrphans(
+    request: ListOrphansRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListOrphansResponse) => void,
+  ): ClientUnaryCall;
+  listOrphans(
+    request: ListOrphansRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListOrphansResponse) => void,
   ): ClientUnaryCall;
 }
 

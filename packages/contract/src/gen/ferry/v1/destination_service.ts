@@ -35,6 +35,11 @@ export enum FinishOrder {
   LAND = 1,
   /** ABANDON - Discard the guest here; the source has it. */
   ABANDON = 2,
+  /**
+   * OVERRIDE - Land the loaded guest although its source never said `released`: a person knows that the source host is
+   * gone. Needs `override`, and an operator's certificate.
+   */
+  OVERRIDE = 3,
 }
 
 export interface PrepareRequest {
@@ -133,6 +138,19 @@ export interface PrepareLanded {
   guestId: string;
 }
 
+/** A person's word in place of the source's. It is written to the audit log before it is acted on. */
+export interface FinishOverride {
+  /** The source's host, which must be the one in Prepare's description. */
+  fencedHost: string;
+  /** Why, for the audit log: 1 to 1024 characters. */
+  reason: string;
+  /**
+   * True: understood that the source may have run on after this copy of its memory was made, so that the
+   * guest may wake with memory older than its disks. Required.
+   */
+  acceptOlderMemory: boolean;
+}
+
 export interface FinishRequest {
   /** As in PrepareOpen. */
   expectedAgentId: string;
@@ -141,7 +159,11 @@ export interface FinishRequest {
   /** What to do. */
   order: FinishOrder;
   /** How long to wait for the verdict, in milliseconds. Unset: 30000, or a little less than the call's deadline. 0: answer at once. */
-  waitMs?: number | undefined;
+  waitMs?:
+    | number
+    | undefined;
+  /** Only with FINISH_ORDER_OVERRIDE. */
+  override: FinishOverride | undefined;
 }
 
 export interface FinishResponse {
@@ -848,8 +870,87 @@ export const PrepareLanded: MessageFns<PrepareLanded> = {
   },
 };
 
+function createBaseFinishOverride(): FinishOverride {
+  return { fencedHost: "", reason: "", acceptOlderMemory: false };
+}
+
+export const FinishOverride: MessageFns<FinishOverride> = {
+  encode(message: FinishOverride, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fencedHost !== "") {
+      writer.uint32(10).string(message.fencedHost);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.acceptOlderMemory !== false) {
+      writer.uint32(24).bool(message.acceptOlderMemory);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FinishOverride {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFinishOverride();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fencedHost = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.acceptOlderMemory = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FinishOverride>, I>>(base?: I): FinishOverride {
+    return FinishOverride.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FinishOverride>, I>>(object: I): FinishOverride {
+    const message = createBaseFinishOverride();
+    message.fencedHost = object.fencedHost ?? "";
+    message.reason = object.reason ?? "";
+    message.acceptOlderMemory = object.acceptOlderMemory ?? false;
+    return message;
+  },
+};
+
 function createBaseFinishRequest(): FinishRequest {
-  return { expectedAgentId: "", migrationId: "", order: 0, waitMs: undefined };
+  return { expectedAgentId: "", migrationId: "", order: 0, waitMs: undefined, override: undefined };
 }
 
 export const FinishRequest: MessageFns<FinishRequest> = {
@@ -865,6 +966,9 @@ export const FinishRequest: MessageFns<FinishRequest> = {
     }
     if (message.waitMs !== undefined) {
       writer.uint32(32).uint32(message.waitMs);
+    }
+    if (message.override !== undefined) {
+      FinishOverride.encode(message.override, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -914,6 +1018,14 @@ export const FinishRequest: MessageFns<FinishRequest> = {
             message.waitMs = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.override = FinishOverride.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -935,6 +1047,9 @@ export const FinishRequest: MessageFns<FinishRequest> = {
     message.migrationId = object.migrationId ?? "";
     message.order = object.order ?? 0;
     message.waitMs = object.waitMs ?? undefined;
+    message.override = (object.override !== undefined && object.override !== null)
+      ? FinishOverride.fromPartial(object.override)
+      : undefined;
     return message;
   },
 };

@@ -131,7 +131,27 @@ export interface ConfirmRequest {
   /** The migration to settle. */
   migrationId: string;
   /** How long to wait for the settlement, in milliseconds. Unset: 30000, or a little less than the call's deadline. 0: answer at once. */
-  waitMs?: number | undefined;
+  waitMs?:
+    | number
+    | undefined;
+  /** A person's word in place of the destination's, for a destination host that is known to be gone. */
+  override: ConfirmOverride | undefined;
+}
+
+/**
+ * A person's word in place of the destination's. It is written to the audit log before it is acted on, and
+ * needs an operator's certificate.
+ */
+export interface ConfirmOverride {
+  /** The destination's host, which must be the one Perform was given. */
+  fencedHost: string;
+  /** Why, for the audit log: 1 to 1024 characters. */
+  reason: string;
+  /**
+   * True: known that the guest never ran there, so that taking it back here cannot wake a copy older than one
+   * that ran. Required.
+   */
+  neverLanded: boolean;
 }
 
 export interface ConfirmResponse {
@@ -823,7 +843,7 @@ export const PerformFailed: MessageFns<PerformFailed> = {
 };
 
 function createBaseConfirmRequest(): ConfirmRequest {
-  return { expectedAgentId: "", migrationId: "", waitMs: undefined };
+  return { expectedAgentId: "", migrationId: "", waitMs: undefined, override: undefined };
 }
 
 export const ConfirmRequest: MessageFns<ConfirmRequest> = {
@@ -836,6 +856,9 @@ export const ConfirmRequest: MessageFns<ConfirmRequest> = {
     }
     if (message.waitMs !== undefined) {
       writer.uint32(24).uint32(message.waitMs);
+    }
+    if (message.override !== undefined) {
+      ConfirmOverride.encode(message.override, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -877,6 +900,14 @@ export const ConfirmRequest: MessageFns<ConfirmRequest> = {
             message.waitMs = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.override = ConfirmOverride.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -897,6 +928,88 @@ export const ConfirmRequest: MessageFns<ConfirmRequest> = {
     message.expectedAgentId = object.expectedAgentId ?? "";
     message.migrationId = object.migrationId ?? "";
     message.waitMs = object.waitMs ?? undefined;
+    message.override = (object.override !== undefined && object.override !== null)
+      ? ConfirmOverride.fromPartial(object.override)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseConfirmOverride(): ConfirmOverride {
+  return { fencedHost: "", reason: "", neverLanded: false };
+}
+
+export const ConfirmOverride: MessageFns<ConfirmOverride> = {
+  encode(message: ConfirmOverride, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fencedHost !== "") {
+      writer.uint32(10).string(message.fencedHost);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.neverLanded !== false) {
+      writer.uint32(24).bool(message.neverLanded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmOverride {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmOverride();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.fencedHost = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.neverLanded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ConfirmOverride>, I>>(base?: I): ConfirmOverride {
+    return ConfirmOverride.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ConfirmOverride>, I>>(object: I): ConfirmOverride {
+    const message = createBaseConfirmOverride();
+    message.fencedHost = object.fencedHost ?? "";
+    message.reason = object.reason ?? "";
+    message.neverLanded = object.neverLanded ?? false;
     return message;
   },
 };
