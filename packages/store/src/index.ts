@@ -1,3 +1,4 @@
+export { type AuditEntry, AuditLog, readAudit } from "./audit.js";
 export { type Disk, realDisk } from "./disk.js";
 export { type Ending, Endings, type EndingsOptions, KEPT_MS } from "./endings.js";
 export {
