@@ -63,6 +63,7 @@ export class Kept implements Keeper {
   #missKeeper: () => void = () => {};
   #death: Death | undefined;
   #goneSince: number | undefined;
+  #letGo = false;
   #killing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
@@ -80,6 +81,7 @@ export class Kept implements Keeper {
     });
     line?.onEnd(() => this.look());
     this.#follow();
+    setImmediate(() => this.look()); // one that was found may have lost its keeper long ago
   }
 
   async free(): Promise<void> {
@@ -96,6 +98,7 @@ export class Kept implements Keeper {
   }
 
   letGo(): void {
+    this.#letGo = true;
     this.#unfollow();
     this.#line?.close();
   }
@@ -103,6 +106,7 @@ export class Kept implements Keeper {
   /** Sees what became of both, and tells. */
   look(): void {
     if (this.#death !== undefined) return;
+    if (this.#letGo && this.#killing === undefined) return;
     // In this order: a keeper that is gone has left its word before.
     const keeperLives = stateOf(this.keeper) === "lives";
     const qemu = stateOf(this.qemu);

@@ -12,6 +12,7 @@ import { type Keeper, Kept } from "./keeper.js";
 import { KeeperLine } from "./keeper-line.js";
 import { keeperShell } from "./keeper-script.js";
 import { deathOf, logTail, readLastWord } from "./last-word.js";
+import { writeProcesses } from "./processes.js";
 import { checkRunDirectory, logPath } from "./run-directory.js";
 
 /** How long a keeper may take to start QEMU: a few milliseconds, and more on a machine that swaps. */
@@ -43,7 +44,14 @@ export async function launchQemu(options: LaunchOptions): Promise<Keeper> {
   const keeper = identify(keeperPid, process.pid);
   const qemu = identify(Number(qemuPid ?? 0), keeperPid);
   if (keeper === undefined || qemu === undefined) throw await failure(line, runDir, said);
-  return new Kept({ runDir, keeper, qemu, line });
+  const kept = new Kept({ runDir, keeper, qemu, line });
+  try {
+    await writeProcesses(runDir, { keeper, qemu });
+  } catch (error) {
+    await kept.kill();
+    throw error;
+  }
+  return kept;
 }
 
 async function startKeeper({

@@ -5,6 +5,8 @@
 import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { removeCgroups } from "./cgroup.js";
+import { stateOf } from "./identity.js";
+import { readProcesses } from "./processes.js";
 
 /** The kernel's limit on a unix socket's path (sun_path), less its closing NUL, in bytes. */
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -26,14 +28,19 @@ export function lastWordPath(runDir: string): string {
   return join(runDir, "last-word");
 }
 
+/** Who lives here: written by the agent that launched them, for one that has no record of it. */
+export function processesPath(runDir: string): string {
+  return join(runDir, "processes.json");
+}
+
 /** QEMU's standard output and error, and its keeper's. */
 export function logPath(runDir: string): string {
   return join(runDir, "qemu.log");
 }
 
 /**
- * Makes the directory, empty and 0700. One that a crash left behind is replaced; its QEMU died with
- * its agent, or its record would have been found. Throws if sockets in it could not be opened.
+ * Makes the directory, empty and 0700. One that a crash left behind is replaced. Throws if a QEMU
+ * lives in it, or if sockets in it could not be opened.
  */
 export async function makeRunDirectory(runDir: string): Promise<void> {
   checkRunDirectory(runDir);
@@ -41,10 +48,19 @@ export async function makeRunDirectory(runDir: string): Promise<void> {
   await mkdir(runDir, { recursive: true, mode: 0o700 });
 }
 
-/** Removes it with all that is in it, and the guest's cgroups. One that is gone already is no error. */
+/**
+ * Removes it with all that is in it, and the guest's cgroups. One that is gone already is no error.
+ * Throws if a QEMU lives in it: nobody could find that one again.
+ */
 export async function removeRunDirectory(runDir: string): Promise<void> {
   if (runDir === "") return; // a guest that never had one
   checkRunDirectory(runDir);
+  const there = await readProcesses(runDir);
+  if (there !== undefined && stateOf(there.qemu) === "lives") {
+    throw new Error(
+      `a QEMU (pid ${there.qemu.pid}) still lives in ${runDir}: its guest may run, so it is left alone`,
+    );
+  }
   await removeCgroups(runDir);
   await rm(runDir, { recursive: true, force: true });
 }

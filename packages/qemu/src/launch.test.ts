@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { launchQemu } from "./launch.js";
+import { processesOf, QEMU, testHost, until } from "./test-host.js";
+
+test("a QEMU that refuses its command line tells why in its own words", async (t) => {
+  const host = await testHost(t);
+  const keeper = await host.launch("a", { argv: ["-M", "no-such-machine"] });
+  const death = await keeper.reaped;
+  assert.equal(death.exitCode, 1);
+  assert.match(death.summary, /exited with code 1; it wrote: .*unsupported machine type/);
+});
+
+test("a QEMU that is not there is told by its name", async (t) => {
+  const host = await testHost(t);
+  const summary = await host.launch("a", { binary: "/nonexistent/qemu" }).then(
+    async ({ reaped }) => (await reaped).summary,
+    (error: Error) => error.message, // it was over before it could be named
+  );
+  assert.match(summary, /\/nonexistent\/qemu: (not found|No such file)/);
+});
+
+test("a keeper that cannot start leaves nothing behind and says why", async (t) => {
+  const host = await testHost(t);
+  await assert.rejects(
+    host.launch("a", { keeperPath: join(host.dir, "no-keeper.sh") }),
+    /not launched: its keeper did not start; it wrote: .*no-keeper\.sh/,
+  );
+  await host.launch("b");
+  await assert.rejects(
+    host.launch("b", { runDir: join(host.dir, "b") }), // somebody lives there
+    /not launched: cannot make .*keeper\.fifo/,
+  );
+});
+
+test("a path too long for a socket is refused before anything is started", async (t) => {
+  const host = await testHost(t);
+  const runDir = join(host.dir, "x".repeat(80));
+  await assert.rejects(host.launch("a", { runDir }), /choose a shorter run_dir/);
+  assert.deepEqual(processesOf(host.dir), []);
+});
+
+test("no shell reads QEMU's arguments, and nothing of the agent's environment reaches it", async (t) => {
+  const host = await testHost(t);
+  process.env.FERRY_TEST_SECRET = "hush";
+  const odd = [
+    "-c",
+    'printf "%s|" "$@" "${FERRY_TEST_SECRET-unset}"; exit 3',
+    "sh",
+    "a b",
+    "$(id)",
+    "'\"",
+    "*",
+    "",
+  ];
+  const runDir = await host.runDir("a");
+  const keeper = await launchQemu({
+    runDir,
+    binary: "/bin/sh",
+    keeperPath: host.keeperPath,
+    cgroups: [],
+    argv: odd,
+  });
+  const { summary } = await keeper.reaped;
+  assert.ok(summary.endsWith(`it wrote: a b|$(id)|'"|*||unset|`), summary);
+});
+
+test("an agent can tell every end of many guests at once", async (t) => {
+  const host = await testHost(t);
+  const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+  const keepers = await Promise.all(names.map((name) => host.launch(name, { binary: QEMU })));
+  await Promise.all(keepers.map((keeper) => keeper.kill()));
+  await until(() => processesOf(join(host.dir, "a")).length === 0, "all are gone");
+});
