@@ -6,21 +6,15 @@
 import {
   AbortOutcome,
   type AbortRequest,
-  AgentServiceService,
   type BeginRequest,
   type BeginResponse,
+  type Blocker,
   type ConfirmRequest,
   DestinationServiceService,
   Fault,
   type FaultReason,
   FinishOrder,
   type FinishRequest,
-  GetInfoResponse,
-  Guest,
-  GuestServiceService,
-  GuestState,
-  Migration,
-  MigrationServiceService,
   type PerformRequest,
   type PerformResponse,
   type PrepareRequest,
@@ -29,7 +23,6 @@ import {
   SourceServiceService,
   Transport,
   toStatus,
-  Verdict,
 } from "@ferry/contract";
 import {
   Server,
@@ -41,6 +34,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import type { FinalVerdict } from "./decide.js";
+import { addGuestReads, addMigrationReads, VERDICTS } from "./fake-reads.js";
 
 type Details = ConstructorParameters<typeof Fault>[2];
 /** How long a test waits for something to be heard. */
@@ -53,7 +47,9 @@ export type BeginAnswer = "ok" | Lost | Fault;
 export type VerdictAnswer = FinalVerdict | "pending" | Lost | Fault | Promise<FinalVerdict>;
 export type AbortAnswer = "aborted" | "underWay" | "tooLate" | Lost | Fault;
 export type Step<Word> = Word | Promise<unknown> | Lost | Fault;
-export type PrepareStep = Step<"prepared" | "beat" | "landed" | "ok" | `phase ${string}`>;
+export type PrepareStep = Step<
+  "prepared" | "validated" | "beat" | "landed" | "ok" | `phase ${string}`
+>;
 export type PerformStep = Step<"bound" | "progress" | "released" | "failed" | "end">;
 
 /** Each call's answers, in order. A stream's answer is a list of steps; a promise in it is waited for. */
@@ -69,6 +65,10 @@ export interface Script {
   confirm?: VerdictAnswer[];
   leaseMs?: number;
   downtimeMs?: number;
+  /** Names of the guests that live on the source. */
+  guests?: string[];
+  /** What stands in the way at either end, for validate_only. */
+  blockers?: { source?: Blocker[]; destination?: Blocker[] };
 }
 
 export function fault(reason: FaultReason, details?: Details): Fault {
@@ -123,8 +123,8 @@ export class FakeAgents {
         phase: "",
       })),
     });
-    this.#addGuests(source, GuestState.RUNNING);
-    this.#addMigrations(source, Role.SOURCE);
+    addGuestReads(source, this.script);
+    addMigrationReads(source, Role.SOURCE, this.script);
     const destination = new Server();
     destination.addService(DestinationServiceService, {
       prepare: (call: ServerDuplexStream<PrepareRequest, PrepareResponse>) => this.#prepare(call),
@@ -136,7 +136,7 @@ export class FakeAgents {
         reason: "",
       })),
     });
-    this.#addMigrations(destination, Role.DESTINATION);
+    addMigrationReads(destination, Role.DESTINATION, this.script);
     this.source = await this.#bind(source, credentials);
     this.destination = await this.#bind(destination, credentials);
     return this;
@@ -204,7 +204,7 @@ export class FakeAgents {
         paused: false,
       },
       leaseMs: this.script.leaseMs ?? 60_000,
-      blockers: [],
+      blockers: this.script.blockers?.source ?? [],
     };
   }
 
@@ -219,7 +219,8 @@ export class FakeAgents {
       this.tetherOpen = false;
       this.#cut();
     });
-    void this.#play("prepare", call, prepareEvent);
+    const blockers = this.script.blockers?.destination ?? [];
+    void this.#play("prepare", call, (word) => prepareEvent(word, blockers));
   }
 
   /** Plays one stream's steps. */
@@ -249,54 +250,6 @@ export class FakeAgents {
     if (name === "perform") call.end();
   }
 
-  #addGuests(server: Server, state: GuestState): void {
-    server.addService(
-      { get: GuestServiceService.get },
-      {
-        get: (
-          call: ServerUnaryCall<{ guestId: string }, object>,
-          callback: sendUnaryData<object>,
-        ) =>
-          callback(null, {
-            agentId: "a/source",
-            guest: Guest.fromPartial({ guestId: call.request.guestId, state }),
-          }),
-      },
-    );
-    server.addService(AgentServiceService, {
-      getInfo: (_call: unknown, callback: sendUnaryData<GetInfoResponse>) =>
-        callback(null, GetInfoResponse.fromPartial({ agentId: "a/source", hostId: "a" })),
-    });
-  }
-
-  #addMigrations(server: Server, role: Role): void {
-    server.addService(
-      { getMigration: MigrationServiceService.getMigration },
-      {
-        getMigration: (
-          call: ServerUnaryCall<{ migrationId: string }, object>,
-          callback: sendUnaryData<object>,
-        ) => {
-          const { downtimeMs, finish } = this.script;
-          const verdict = finish?.at(-1);
-          if (verdict === undefined) {
-            callback(toStatus(fault("MIGRATION_UNKNOWN")));
-            return;
-          }
-          const migration = Migration.fromPartial({
-            migrationId: call.request.migrationId,
-            guestId: "vm1",
-            role,
-            verdict: VERDICTS[verdict as FinalVerdict] ?? Verdict.PENDING,
-            settled: verdict === "landed" || verdict === "returned",
-            ...(downtimeMs === undefined ? {} : { downtimeMs: BigInt(downtimeMs) }),
-          });
-          callback(null, { agentId: "", migration });
-        },
-      },
-    );
-  }
-
   async #bind(server: Server, credentials: ServerCredentials): Promise<string> {
     this.#servers.push(server);
     const port = await new Promise<number>((resolve, reject) => {
@@ -308,21 +261,15 @@ export class FakeAgents {
   }
 }
 
-const VERDICTS = {
-  landed: Verdict.LANDED,
-  returned: Verdict.RETURNED,
-  perished: Verdict.PERISHED,
-  pending: Verdict.PENDING,
-};
-
 const ABORTS = {
   aborted: AbortOutcome.ABORTED,
   underWay: AbortOutcome.UNDER_WAY,
   tooLate: AbortOutcome.TOO_LATE,
 };
 
-function prepareEvent(word: string): PrepareResponse {
+function prepareEvent(word: string, blockers: Blocker[]): PrepareResponse {
   const agentId = "b/destination";
+  if (word === "validated") return { agentId, event: { $case: "validated", value: { blockers } } };
   if (word === "prepared") {
     const value = {
       peerAddress: "",

@@ -8,8 +8,10 @@
  */
 import {
   AbortOutcome,
+  ConfirmRequest,
   DestinationServiceService,
   FinishOrder,
+  FinishRequest,
   type GuestDescription,
   type PerformResponse,
   SourceServiceService,
@@ -377,7 +379,12 @@ export class Walk {
     const waitMs = this.#waitMs(call);
     const { verdict, cause, reason } = await to.destination.unary(
       DestinationServiceService.finish,
-      { expectedAgentId: this.#destinationAgentId, migrationId, order, waitMs },
+      FinishRequest.fromPartial({
+        expectedAgentId: this.#destinationAgentId,
+        migrationId,
+        order,
+        waitMs,
+      }),
       { timeoutMs: waitMs + bounds.callMs, signal: this.#over.signal },
     );
     const final = fromWireVerdict(verdict);
@@ -403,7 +410,7 @@ export class Walk {
     const waitMs = this.#waitMs("confirm");
     const answer = await from.source.unary(
       SourceServiceService.confirm,
-      { expectedAgentId: this.#sourceAgentId, migrationId, waitMs },
+      ConfirmRequest.fromPartial({ expectedAgentId: this.#sourceAgentId, migrationId, waitMs }),
       { timeoutMs: waitMs + bounds.callMs, signal: this.#over.signal },
     );
     const verdict = fromWireVerdict(answer.verdict);

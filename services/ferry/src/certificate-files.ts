@@ -1,0 +1,74 @@
+/*
+ * Where certificates go: one directory per host, to be copied to that host's /etc/ferry/tls as it
+ * is, and one for the controller. Keys are readable by their owner alone, and nothing that exists is
+ * overwritten unless that was asked for: a CA that is lost takes every certificate with it.
+ */
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Authority } from "./authority.js";
+import { Failure } from "./failure.js";
+
+export interface HostNames {
+  readonly hostId: string;
+  /** DNS names and IP addresses. */
+  readonly names: readonly string[];
+}
+
+interface PemFile {
+  readonly path: string;
+  readonly secret: boolean;
+  readonly text: string;
+}
+
+export interface WriteOptions {
+  readonly directory: string;
+  readonly hosts: readonly HostNames[];
+  readonly controller: string;
+  readonly force: boolean;
+}
+
+/** Writes everything, or nothing if any of it exists; answers the paths. */
+export async function writeCertificates(
+  authority: Authority,
+  options: WriteOptions,
+): Promise<string[]> {
+  const { directory, hosts, controller, force } = options;
+  const files: PemFile[] = [
+    { path: join(directory, "ca.crt"), secret: false, text: authority.cert },
+    { path: join(directory, "ca.key"), secret: true, text: authority.key },
+  ];
+  const bearer = (folder: string, name: string, issued: { cert: string; key: string }) =>
+    files.push(
+      { path: join(directory, folder, "ca.crt"), secret: false, text: authority.cert },
+      { path: join(directory, folder, `${name}.crt`), secret: false, text: issued.cert },
+      { path: join(directory, folder, `${name}.key`), secret: true, text: issued.key },
+    );
+  for (const { hostId, names } of hosts)
+    bearer(hostId, "host", await authority.host(hostId, names));
+  bearer("controller", "controller", await authority.controller(controller));
+
+  const there = files.filter(({ path }) => existsSync(path));
+  if (there.length > 0 && !force) {
+    throw new Failure(
+      `${there[0]?.path} exists already, nothing was written`,
+      "Choose another directory, or overwrite with --force: certificates of the old CA are then worth nothing.",
+    );
+  }
+  for (const file of files) write(file, force);
+  return files.map(({ path }) => path);
+}
+
+function write({ path, secret, text }: PemFile, force: boolean): void {
+  const mode = secret ? 0o600 : 0o644;
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(path, text, { mode, flag: force ? "w" : "wx" });
+    chmodSync(path, mode); // an old file keeps its old mode, whatever was asked for
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Failure(
+      `a certificate cannot be written: ${why}`,
+      "Choose a directory you may write to.",
+    );
+  }
+}

@@ -1,0 +1,55 @@
+import { check, TRANSPORTS, type Transport } from "@ferry/client";
+import type { Blocker } from "@ferry/contract";
+import { type Command, Option } from "commander";
+import { EXIT, EXIT_HELP } from "../exit.js";
+import { at, blockerLine } from "../failure.js";
+import { type Shell, withFleet } from "../shell.js";
+
+interface Flags {
+  readonly from?: string;
+  readonly to: string;
+  readonly transport?: Transport;
+  readonly json?: boolean;
+}
+
+export function addCheck(program: Command, shell: Shell): void {
+  program
+    .command("check")
+    .description(
+      "Says whether a guest could move, and lists everything in its way, at both ends. Nothing happens.",
+    )
+    .argument("<guest>", "the guest's name")
+    .requiredOption("--to <host>", "where it would go")
+    .option("--from <host>", "where it lives; otherwise every host is asked")
+    .addOption(new Option("--transport <name>", "how its memory would travel").choices(TRANSPORTS))
+    .option("--json", "prints the blockers as one JSON object")
+    .addHelpText("after", `\nExample:\n  ferry check vm1 --to b\n\n${EXIT_HELP}`)
+    .action((guestId: string, flags: Flags, command: Command) =>
+      withFleet(command, async (fleet) => {
+        const { to, transport } = flags;
+        const target = fleet.host(to);
+        const from = flags.from ?? (await fleet.find(guestId));
+        const options = { guestId, from: fleet.host(from), to: target, transport };
+        const { source, destination } = await at(
+          `${guestId} from ${from} to ${to}`,
+          check(options),
+        );
+        const blocked = source.length + destination.length > 0;
+        if (flags.json) {
+          shell.json({ guestId, from, to, movable: !blocked, source, destination });
+        } else {
+          tell(shell, `in the way on ${from}`, source);
+          tell(shell, `in the way on ${to}`, destination);
+          if (!blocked)
+            shell.print(`nothing stands in the way of ${guestId} moving from ${from} to ${to}`);
+        }
+        if (blocked) shell.exit(EXIT.blocked);
+      }),
+    );
+}
+
+function tell(shell: Shell, title: string, blockers: readonly Blocker[]): void {
+  if (blockers.length === 0) return;
+  shell.print(`${title}:`);
+  for (const blocker of blockers) shell.print(blockerLine(blocker));
+}

@@ -1,0 +1,57 @@
+import { resolve, type Testimony } from "@ferry/client";
+import { Role } from "@ferry/contract";
+import type { Command } from "commander";
+import { EXIT_HELP, VERDICT_EXIT } from "../exit.js";
+import { type Shell, withFleet } from "../shell.js";
+
+const MEANING = {
+  landed: "it is the destination's",
+  returned: "it is the source's",
+  perished:
+    "it may have run on the destination before its QEMU died: a person must decide, start it nowhere",
+  pending: "not decided, or nobody who knows has answered: do nothing to it, and ask again",
+} as const;
+
+export function addResolve(program: Command, shell: Shell): void {
+  program
+    .command("resolve")
+    .description("Asks all agents what became of a migration. It orders nothing.")
+    .argument("<migration>", "its id")
+    .option("--json", "one JSON object")
+    .addHelpText(
+      "after",
+      `
+Example:
+  ferry resolve 0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4
+
+${EXIT_HELP}`,
+    )
+    .action((migrationId: string, flags: { json?: boolean }, command: Command) =>
+      withFleet(command, async (fleet) => {
+        const agents = fleet.names.flatMap((name) => {
+          const { source, destination } = fleet.host(name);
+          return [source, destination];
+        });
+        const resolution = await resolve(migrationId, agents);
+        const { verdict, settled, guestId, cause, reason } = resolution;
+        if (flags.json) {
+          shell.json(resolution);
+        } else {
+          for (const testimony of resolution.testimonies) shell.print(line(testimony));
+          const why = [cause?.replaceAll("_", " "), reason].filter(Boolean).join(": ");
+          const open =
+            settled || verdict === "pending" ? "" : " (the agents are still settling it)";
+          shell.print(
+            `${guestId ?? "the guest"}: ${verdict}, ${MEANING[verdict]}${open}${why && ` [${why}]`}`,
+          );
+        }
+        shell.exit(VERDICT_EXIT[verdict]);
+      }),
+    );
+}
+
+function line({ address, migration, trouble }: Testimony): string {
+  if (migration === undefined) return `  ${address}: ${trouble}`;
+  const end = migration.role === Role.SOURCE ? "source" : "destination";
+  return `  ${address}: ${end}, ${migration.phase}${migration.settled ? ", settled" : ""}`;
+}

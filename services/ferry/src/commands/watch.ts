@@ -1,0 +1,115 @@
+/* Watches migrations on every agent. An agent that goes away is dialled again, for as long as it takes. */
+import { type Agent, watchMigrations, wordsOf } from "@ferry/client";
+import { type Migration, Role } from "@ferry/contract";
+import type { Command } from "commander";
+import { EXIT_HELP } from "../exit.js";
+import { migrationLine, migrationTable, type Seen, shorten } from "../migration-lines.js";
+import { type Shell, withFleet } from "../shell.js";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Pause before an agent is dialled again, in milliseconds. */
+const REDIAL_MS = 1_000;
+
+export function addWatch(program: Command, shell: Shell): void {
+  program
+    .command("watch")
+    .description(
+      "Shows migrations as they go, on every agent, until Ctrl-C: a table on a terminal, lines elsewhere.",
+    )
+    .argument("[guest-or-migration]", "only this guest, or this migration")
+    .option("--json", "one JSON object per change")
+    .option("--all", "ended migrations too")
+    .addHelpText(
+      "after",
+      `\nExample:\n  ferry watch vm1\n  ferry watch --json | jq .migration.phase\n\n${EXIT_HELP}`,
+    )
+    .action(
+      (only: string | undefined, flags: { json?: boolean; all?: boolean }, command: Command) =>
+        withFleet(command, async (fleet) => {
+          const over = new AbortController();
+          const leave = () => over.abort();
+          process.on("SIGINT", leave);
+          process.on("SIGTERM", leave);
+          const screen = screenFor(shell, flags.json === true);
+          const migrationId = only !== undefined && UUID.test(only) ? only : "";
+          const wanted = ({ guestId, settled }: Migration, known: boolean) =>
+            (only === undefined || migrationId !== "" || guestId === only) &&
+            (!settled || known || flags.all === true || migrationId !== "");
+          const agents = fleet.names.flatMap((host) => {
+            const { source, destination } = fleet.host(host);
+            return [
+              { host, agent: source },
+              { host, agent: destination },
+            ];
+          });
+          await Promise.all(
+            agents.map(async ({ host, agent }) => {
+              const known = new Set<string>();
+              await follow(agent, migrationId, over.signal, {
+                changed: (migration) => {
+                  if (!wanted(migration, known.has(migration.migrationId))) return;
+                  known.add(migration.migrationId);
+                  screen({ host, migration });
+                },
+                lost: (why) => shell.note(`host ${host}: ${agent.address} does not answer: ${why}`),
+              });
+            }),
+          );
+          process.off("SIGINT", leave);
+          process.off("SIGTERM", leave);
+        }),
+    );
+}
+
+async function follow(
+  agent: Agent,
+  migrationId: string,
+  signal: AbortSignal,
+  listener: { changed(migration: Migration): void; lost(why: string): void },
+): Promise<void> {
+  let told = false;
+  while (!signal.aborted) {
+    try {
+      for await (const migration of watchMigrations(agent, migrationId, { signal })) {
+        told = false;
+        listener.changed(migration);
+      }
+    } catch (error) {
+      if (!signal.aborted && !told) listener.lost(wordsOf(error));
+      told = true;
+    }
+    await pause(REDIAL_MS, signal);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** Where changes go: JSON, lines, or a table that is drawn over itself. */
+function screenFor(shell: Shell, json: boolean): (seen: Seen) => void {
+  if (json) {
+    return ({ host, migration }) =>
+      shell.json({ host, role: Role[migration.role]?.toLowerCase(), migration });
+  }
+  if (process.stdout.isTTY !== true) return (seen) => shell.print(migrationLine(seen));
+  const all = new Map<string, Seen>();
+  let lines = 0;
+  return (seen) => {
+    all.set(`${seen.migration.migrationId} ${seen.host} ${seen.migration.role}`, seen);
+    const width = process.stdout.columns;
+    const text = migrationTable([...all.values()])
+      .split("\n")
+      .map((line) => shorten(line, width));
+    const up = lines === 0 ? "" : `\u001b[${lines}A`;
+    process.stdout.write(`${up}\u001b[J${text.join("\n")}\n`);
+    lines = text.length;
+  };
+}

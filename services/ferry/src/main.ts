@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+/* The command `ferry`: reads the environment, runs one subcommand, tells people what went wrong. */
+import { CommanderError } from "commander";
+import { EXIT } from "./exit.js";
+import { explain } from "./failure.js";
+import { ferry } from "./program.js";
+import { SHELL } from "./shell.js";
+
+const { FERRY_HOSTS, FERRY_DEBUG } = process.env;
+const debug = FERRY_DEBUG !== undefined && FERRY_DEBUG !== "";
+
+// A reader that has seen enough (`ferry guests | head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(EXIT.ok);
+});
+
+try {
+  await ferry(SHELL, FERRY_HOSTS).parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode; // it has spoken already
+  } else {
+    for (const line of explain(error)) SHELL.note(line);
+    if (debug) SHELL.note(error instanceof Error ? (error.stack ?? "") : String(error));
+    process.exitCode = EXIT.error;
+  }
+}

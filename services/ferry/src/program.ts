@@ -1,0 +1,52 @@
+/* The command line, composed of its subcommands. */
+import { Command } from "commander";
+import { addCall } from "./commands/call.js";
+import { addCerts } from "./commands/certs.js";
+import { addCheck } from "./commands/check.js";
+import { addGuests } from "./commands/guests.js";
+import { addInfo } from "./commands/info.js";
+import { addMigrate } from "./commands/migrate.js";
+import { addPower } from "./commands/power.js";
+import { addResolve } from "./commands/resolve.js";
+import { addStart } from "./commands/start.js";
+import { addWatch } from "./commands/watch.js";
+import { EXIT_HELP } from "./exit.js";
+import type { Shell } from "./shell.js";
+
+export function ferry(shell: Shell, hosts: string | undefined): Command {
+  const program = new Command("ferry")
+    .description("Moves running QEMU guests between hosts, and never leaves one running twice.")
+    .option(
+      "--hosts <file>",
+      "the hosts file; also FERRY_HOSTS, else ./ferry.yaml, else ~/.config/ferry/hosts.yaml",
+      hosts,
+    )
+    .exitOverride()
+    .showHelpAfterError("(ferry --help, or ferry COMMAND --help, tells how)")
+    .addHelpText(
+      "after",
+      `
+Example:
+  ferry start a --name vm1 --memory 256M --disk /srv/ferry/vm1.qcow2,format=qcow2
+  ferry guests
+  ferry check vm1 --to b
+  ferry migrate vm1 --to b
+
+${EXIT_HELP}`,
+    );
+  for (const add of [
+    addStart,
+    addPower,
+    addGuests,
+    addCheck,
+    addMigrate,
+    addResolve,
+    addWatch,
+    addInfo,
+    addCerts,
+    addCall,
+  ]) {
+    add(program, shell);
+  }
+  return program;
+}

@@ -1,0 +1,44 @@
+/* What every subcommand is given: where to write, and the hosts of the hosts file. */
+import type { Command } from "commander";
+import { Fleet } from "./fleet.js";
+import { locateHostsFile, readHostsFile } from "./hosts-file.js";
+
+export interface Shell {
+  print(text: string): void;
+  /** To stderr: what is not the answer. */
+  note(text: string): void;
+  /** One JSON object, one line. */
+  json(value: unknown): void;
+  /** Whether a person watches stderr. */
+  readonly live: boolean;
+  exit(code: number): void;
+}
+
+export const SHELL: Shell = {
+  print: (text) => void process.stdout.write(`${text}\n`),
+  note: (text) => void process.stderr.write(`${text}\n`),
+  json: (value) => void process.stdout.write(`${JSON.stringify(value, plain)}\n`),
+  live: process.stderr.isTTY === true,
+  exit: (code) => {
+    process.exitCode = code;
+  },
+};
+
+/** 64-bit numbers travel as strings, as protobuf's JSON has them; bytes as base64. */
+function plain(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
+/** Runs something with the hosts file's hosts, and hangs up afterwards. */
+export async function withFleet<T>(
+  command: Command,
+  run: (fleet: Fleet) => Promise<T>,
+): Promise<T> {
+  const { hosts } = command.optsWithGlobals<{ hosts?: string }>();
+  const fleet = new Fleet(readHostsFile(locateHostsFile(hosts)));
+  try {
+    return await run(fleet);
+  } finally {
+    fleet.close();
+  }
+}
