@@ -12,6 +12,8 @@ export type PeerIdentity =
   | { readonly kind: "plaintext" }
   /** An agent of that host; both of a host's agents share one certificate. */
   | { readonly kind: "agent"; readonly hostId: string }
+  /** A person who may stand in for a host that is gone, and may sweep. */
+  | { readonly kind: "operator"; readonly name: string }
   /** Anybody else whose certificate our CA signed, by the best name it has. */
   | { readonly kind: "client"; readonly name: string };
 
@@ -21,6 +23,7 @@ export interface Authenticated {
 }
 
 const AGENT_URI = /^ferry:\/\/agent\/([a-z0-9][a-z0-9.-]{0,63})$/;
+const OPERATOR_URI = /^ferry:\/\/operator\/([A-Za-z0-9._-]{1,64})$/;
 const CONTROLLER_URI = /^ferry:\/\/controller\/([A-Za-z0-9._-]{1,64})$/;
 
 /** The URI name in the certificate of a host's agents. */
@@ -54,6 +57,8 @@ export function identityIn(certificate: PeerCertificate): PeerIdentity {
   const uri = ours.length === 1 ? ours[0]?.value : undefined;
   const hostId = uri === undefined ? undefined : AGENT_URI.exec(uri)?.[1];
   if (hostId !== undefined) return { kind: "agent", hostId };
+  const operator = uri === undefined ? undefined : OPERATOR_URI.exec(uri)?.[1];
+  if (operator !== undefined) return { kind: "operator", name: operator };
   const controller = uri === undefined ? undefined : CONTROLLER_URI.exec(uri)?.[1];
   const commonName = certificate.subject?.CN;
   const other = names[0]?.value ?? (typeof commonName === "string" ? commonName : "unnamed");
@@ -62,10 +67,24 @@ export function identityIn(certificate: PeerCertificate): PeerIdentity {
 
 /** Throws unless an agent calls. Over plaintext everybody may: an operator chose that. */
 export function requireAgent(peer: PeerIdentity): void {
-  if (peer.kind !== "client") return;
+  if (peer.kind === "plaintext" || peer.kind === "agent") return;
   throw new Fault(
     "PEER_ONLY",
     `only agents may make this call, and ${peer.name} has no agent's certificate`,
+  );
+}
+
+/**
+ * Throws unless an operator calls; answers the name for the audit log. Over plaintext everybody may:
+ * an operator chose that.
+ */
+export function requireOperator(peer: PeerIdentity): string {
+  if (peer.kind === "plaintext") return "plaintext";
+  if (peer.kind === "operator") return peer.name;
+  const who = peer.kind === "agent" ? `the agent of ${peer.hostId}` : peer.name;
+  throw new Fault(
+    "FORBIDDEN",
+    `only an operator may do this, and ${who} has no certificate with a URI name ferry://operator/NAME`,
   );
 }
 

@@ -12,6 +12,7 @@ export {
   type PeerIdentity,
   peerIdentity,
   requireAgent,
+  requireOperator,
 } from "./identity.js";
 export { type Log, type Logger, makeLogger, openLog } from "./logs.js";
 export { type CallMetrics, type Metrics, makeMetrics } from "./metrics.js";

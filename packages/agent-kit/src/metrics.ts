@@ -80,6 +80,18 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
       help: "Times QEMU did not take a guest back at once after a migration came to nothing.",
       registers,
     }),
+    overrides: new Counter({
+      name: "ferry_overrides_total",
+      help: "Times a person stood in for a host that was said to be gone.",
+      labelNames: ["role"] as const,
+      registers,
+    }),
+    conflicts: new Counter({
+      name: "ferry_conflicts_total",
+      help: "Times the other side's word cannot be true beside ours: after a wrong override two copies may run.",
+      labelNames: ["role"] as const,
+      registers,
+    }),
     guests: new Gauge({
       name: "ferry_guests",
       help: "Guests at this agent: living here (source) or arriving (destination), by state.",
@@ -118,6 +130,8 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
     labelNames: ["role", "version"] as const,
     registers,
   }).set({ role, version: VERSION }, 1);
+  metrics.overrides.inc({ role }, 0);
+  metrics.conflicts.inc({ role }, 0);
   for (const outcome of OUTCOMES[role]) {
     const reason = outcome === "succeeded" ? { reason: "none" } : { reason: "unknown" };
     metrics.migrations.inc({ role, outcome, ...reason }, 0);

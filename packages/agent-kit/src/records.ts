@@ -121,6 +121,10 @@ export const endingRecord = z.object({
   cause: z.string().optional(),
   reason: z.string().optional(),
   destinationAddress: z.string().optional(),
+  /** A person stood in for the other side: who, and why. */
+  overridden: z.string().optional(),
+  /** The other side has been told that it was overridden. */
+  told: z.boolean().optional(),
   downtimeMs: z.number().optional(),
 });
 export type EndingRecord = z.infer<typeof endingRecord>;

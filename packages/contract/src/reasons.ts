@@ -104,6 +104,12 @@ export const REASONS = {
     meaning: "The guest cannot be moved as it is. Every blocker is listed.",
     next: "Remove what blocks it, then begin again.",
   },
+  OVERRIDE_REFUSED: {
+    code: status.FAILED_PRECONDITION,
+    meaning:
+      "An override stands in for a host that is gone, and here it is not needed or not safe: that host answers, or its word was heard, or nothing waits for it. Nothing was done.",
+    next: "Let the agents settle it: repeat Finish or Confirm without an override, and act on the verdict.",
+  },
   MIGRATION_OVER: {
     code: status.ABORTED,
     meaning: "That migration has ended; its verdict and cause are in the metadata.",

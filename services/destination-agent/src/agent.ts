@@ -25,6 +25,7 @@ import {
   toStatus,
 } from "@ferry/contract";
 import { installKeeper } from "@ferry/qemu";
+import { AuditLog } from "@ferry/store";
 import { Tethers } from "@ferry/tether";
 import type { AdmissionHost } from "./admission.js";
 import { Arrivals } from "./arrivals.js";
@@ -60,6 +61,8 @@ export async function startDestinationAgent(
   try {
     const store = await openDestinationStore(config.stateDir);
     undo.push(() => store.close());
+    const audit = await AuditLog.open(config.stateDir, "destination");
+    undo.push(() => audit.close());
     const keeperPath = await installKeeper(config.runDir);
     const qemu = await lookAtQemu(config);
     const host: AdmissionHost = {
@@ -67,6 +70,7 @@ export async function startDestinationAgent(
       log,
       metrics,
       store,
+      audit,
       ports: new Ports(config.migration.portFirst, config.migration.portLast),
       keeperPath,
       tunnelSecurity: tunnelSecurity(certificates),

@@ -92,6 +92,9 @@ export class Arrival {
   stoppedAtUs: number | undefined;
   resumedAtUs: number | undefined;
   endedAt: Date | undefined;
+  /** A person stood in for the source: who, and why. */
+  overridden: string | undefined;
+  #sourceHeardAt = Number.NEGATIVE_INFINITY;
   /** The first reason wins: what came later is a consequence. */
   #cause: Cause | undefined;
   #reason = "";
@@ -188,6 +191,15 @@ export class Arrival {
       this.#why = why;
       return true;
     });
+  }
+
+  /** The source's agent said something. */
+  heardSource(): void {
+    this.#sourceHeardAt = performance.now();
+  }
+
+  heardSourceWithin(milliseconds: number): boolean {
+    return performance.now() - this.#sourceHeardAt <= milliseconds;
   }
 
   /** Something here broke: discards the guest, unless its fate is decided already. */

@@ -109,6 +109,7 @@ export class Arrivals {
       }
       await store.endings.annotate(arrival.migrationId, {
         ...(arrival.cause === undefined ? {} : { cause: arrival.cause }),
+        ...(arrival.overridden === undefined ? {} : { overridden: arrival.overridden }),
         ...(arrival.reason === "" ? {} : { reason: arrival.reason }),
         ...(arrival.downtimeMs === undefined ? {} : { downtimeMs: arrival.downtimeMs }),
       });

@@ -2,40 +2,33 @@
  * Finish orders the guest to land, or abandons it, and answers with the verdict. It decides
  * nothing itself: it says a word to the arrival's table and waits for what comes of it.
  */
-import { checkAddressee, checkMigrationId, toWireVerdict, waitFor } from "@ferry/agent-kit";
+import {
+  type CallContext,
+  checkAddressee,
+  checkMigrationId,
+  invalid,
+  type PeerIdentity,
+  toWireVerdict,
+  waitFor,
+} from "@ferry/agent-kit";
 import { Fault, FinishOrder, type FinishRequest, type FinishResponse } from "@ferry/contract";
+import type { Arrival } from "./arrival.js";
 import type { Arrivals } from "./arrivals.js";
 import { toWireCause } from "./cause.js";
+import { overrideSource } from "./override.js";
 
 export function finishHandler(arrivals: Arrivals, agentId: string) {
   return async (
     request: FinishRequest,
-    { deadline, signal }: { deadline: Date | number; signal: AbortSignal },
+    { deadline, signal, peer }: CallContext,
   ): Promise<FinishResponse> => {
     checkAddressee(request, agentId);
     const migrationId = checkMigrationId(request.migrationId);
     const { order } = request;
-    if (order !== FinishOrder.LAND && order !== FinishOrder.ABANDON) {
-      throw new Fault(
-        "INVALID_REQUEST",
-        "order must be FINISH_ORDER_LAND or FINISH_ORDER_ABANDON",
-        {
-          fieldViolations: [{ field: "order", description: "land or abandon" }],
-        },
-      );
-    }
+    if (!ORDERS.has(order)) throw invalid("order", "land, abandon or override is wanted");
     const live = arrivals.live(migrationId);
     if (live !== undefined && !live.settled) {
-      const heard =
-        order === FinishOrder.LAND
-          ? await live.hear("ordered")
-          : await live.hear("abandon", { cause: "abandoned", reason: "the caller abandoned it" });
-      if (heard.answer === "refuse" && order === FinishOrder.LAND) {
-        throw new Fault(
-          "NOT_YET",
-          `the agents have not met yet (${heard.phase}): call Perform, and repeat Finish after its first answer`,
-        );
-      }
+      await say(live, request, peer);
       await live.changes.until(() => live.settled, {
         withinMs: waitFor(request.waitMs, deadline),
         signal,
@@ -56,4 +49,30 @@ export function finishHandler(arrivals: Arrivals, agentId: string) {
       reason: view.reason,
     };
   };
+}
+
+const ORDERS: ReadonlySet<FinishOrder> = new Set([
+  FinishOrder.LAND,
+  FinishOrder.ABANDON,
+  FinishOrder.OVERRIDE,
+]);
+
+/** Says the caller's word to the arrival's table. */
+async function say(live: Arrival, request: FinishRequest, peer: PeerIdentity): Promise<void> {
+  switch (request.order) {
+    case FinishOrder.OVERRIDE:
+      await overrideSource(live, request.override, peer);
+      return;
+    case FinishOrder.ABANDON:
+      await live.hear("abandon", { cause: "abandoned", reason: "the caller abandoned it" });
+      return;
+    default: {
+      const heard = await live.hear("ordered");
+      if (heard.answer !== "refuse") return;
+      throw new Fault(
+        "NOT_YET",
+        `the agents have not met yet (${heard.phase}): call Perform, and repeat Finish after its first answer`,
+      );
+    }
+  }
 }

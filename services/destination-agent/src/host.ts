@@ -1,4 +1,5 @@
 import type { Config, Logger, Metrics } from "@ferry/agent-kit";
+import type { AuditLog } from "@ferry/store";
 import type { Arrival } from "./arrival.js";
 import type { Ports } from "./ports.js";
 import type { DestinationStore } from "./store.js";
@@ -9,6 +10,7 @@ export interface Host {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly store: DestinationStore;
+  readonly audit: AuditLog;
   readonly ports: Ports;
   /** Where the keeper's script is installed. */
   readonly keeperPath: string;

@@ -36,7 +36,7 @@ export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number)
   return async (call: MeetCall): Promise<void> => {
     let bound: { migrationId: string; sourceAgentId: string } | undefined;
     const restate = () => {
-      if (bound !== undefined) call.write(answer(arrivals, agentId, bound.migrationId));
+      if (bound !== undefined) call.write(answer(arrivals, agentId, bound));
     };
     const beat = setInterval(restate, beatMs);
     const hangUp = new AbortController();
@@ -90,6 +90,7 @@ async function listen(arrivals: Arrivals, request: MeetRequest): Promise<void> {
         `migration ${request.migrationId} was prepared for guest ${arrival.guestId} of ${sourceAgentId}, not for ${request.guestId} of ${request.sourceAgentId}`,
       );
     }
+    arrival.heardSource();
     if (request.arrival === 0n) await arrival.hear("met");
     else if (number === arrival.record.arrival.arrival) await hearWord(arrival, request);
   }
@@ -120,7 +121,11 @@ async function hearWord(arrival: Arrival, request: MeetRequest): Promise<void> {
 }
 
 /** What this destination says now. */
-function answer(arrivals: Arrivals, agentId: string, migrationId: string): MeetResponse {
+function answer(
+  arrivals: Arrivals,
+  agentId: string,
+  { migrationId, sourceAgentId }: { migrationId: string; sourceAgentId: string },
+): MeetResponse {
   const live = arrivals.live(migrationId);
   const view = live?.view() ?? arrivals.ended(migrationId);
   if (view === undefined) {
@@ -134,7 +139,9 @@ function answer(arrivals: Arrivals, agentId: string, migrationId: string): MeetR
       reason: "",
     };
   }
-  const endpoint = live?.endpoint;
+  // Whoever was here before Prepare named its source is told no key.
+  const meant = live?.record.arrival.sourceAgentId === sourceAgentId;
+  const endpoint = meant ? live.endpoint : undefined;
   return {
     destinationAgentId: agentId,
     arrival: BigInt(view.arrival),

@@ -27,6 +27,7 @@ import {
   SourceServiceService,
 } from "@ferry/contract";
 import { installKeeper } from "@ferry/qemu";
+import { AuditLog } from "@ferry/store";
 import { abortHandler } from "./abort.js";
 import { beginHandler } from "./begin.js";
 import { confirmHandler } from "./confirm.js";
@@ -63,13 +64,15 @@ export async function startSourceAgent(
   try {
     const store = await openSourceStore(config.stateDir);
     undo.push(() => store.close());
+    const audit = await AuditLog.open(config.stateDir, "source");
+    undo.push(() => audit.close());
     const keeperPath = await installKeeper(config.runDir);
     const qemu = lookAtQemu(config);
     qemu.catch(() => {}); // awaited below
     const residents = new Residents({ config, log, metrics, store });
     const departures = new Departures(departuresHost(), residents);
     undo.push(() => {
-      for (const departure of departures.underWay()) departure.meet?.close();
+      departures.close();
       residents.close();
     });
 
@@ -140,6 +143,7 @@ export async function startSourceAgent(
         log,
         metrics,
         store,
+        audit,
         dialPeer: peerDialer(config, certificates),
         tunnelSecurity: tunnelSecurity(certificates),
         hostOf: (address: string) => splitAddress(address).host,

@@ -1,16 +1,29 @@
 /* Confirm answers once the source is settled. It moves nothing: the agents settle by themselves. */
-import { checkAddressee, checkMigrationId, toWireVerdict, waitFor } from "@ferry/agent-kit";
+import {
+  type CallContext,
+  checkAddressee,
+  checkMigrationId,
+  requireOperator,
+  toWireVerdict,
+  waitFor,
+} from "@ferry/agent-kit";
 import { type ConfirmRequest, type ConfirmResponse, Fault } from "@ferry/contract";
 import { type Departures, viewOf } from "./departures.js";
+import { overrideDestination } from "./override.js";
 
 export function confirmHandler(departures: Departures, agentId: string) {
   return async (
     request: ConfirmRequest,
-    { deadline, signal }: { deadline: Date | number; signal: AbortSignal },
+    { deadline, signal, peer }: CallContext,
   ): Promise<ConfirmResponse> => {
     checkAddressee(request, agentId);
     const migrationId = checkMigrationId(request.migrationId);
     const live = departures.live(migrationId);
+    const { override } = request;
+    if (override !== undefined) {
+      requireOperator(peer);
+      if (live !== undefined && !live.settled) await overrideDestination(live, override, peer);
+    }
     await live?.changes.until(() => live.settled || live.perished, {
       withinMs: waitFor(request.waitMs, deadline),
       signal,

@@ -90,6 +90,8 @@ export class Departure {
   wentOn: boolean;
   /** The destination said `perished`: remembered, alarmed, and nobody's to override. */
   perished = false;
+  /** A person stood in for the destination: who, and why. */
+  overridden: string | undefined;
   /** The downtime limit was raised to what was asked for. */
   converging = false;
   /** What went wrong with Meet last, in words; empty if nothing did. */
@@ -323,6 +325,7 @@ export class Departure {
     const { metrics, log } = this.host;
     metrics.refused.inc({ role: "source", phase: at.phase, heard: at.heard });
     if (at.heard === "landed" && ["reclaimed", "performing", "kept"].includes(at.phase)) {
+      metrics.conflicts.inc({ role: "source" });
       log.fatal(
         { migration_id: this.migrationId, guest_id: this.guestId, phase: at.phase },
         "the destination says the guest landed there, and it runs here: only a wrong override can do that; a person must stop one of them",

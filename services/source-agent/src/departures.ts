@@ -8,6 +8,8 @@ import type { Verdict } from "@ferry/protocol";
 import type { Departure } from "./departure.js";
 import { putBack } from "./effects.js";
 import type { Host } from "./host.js";
+import type { MeetCall } from "./meet-call.js";
+import { type Overridden, remind } from "./reminder.js";
 import type { Residents } from "./residents.js";
 
 /** How long a source that kept its guest goes on saying `recalled` to a destination that does not answer. */
@@ -32,6 +34,7 @@ export class Departures {
   readonly changes = new Changes();
   readonly #live = new Map<string, Departure>();
   readonly #ended = new Map<string, DepartureView>();
+  readonly #reminders: MeetCall[] = [];
 
   constructor(
     readonly host: Omit<Host, "settled" | "acknowledgement">,
@@ -42,6 +45,9 @@ export class Departures {
   async load(): Promise<void> {
     for (const { body, endedAt } of await this.host.store.endings.list()) {
       this.#ended.set(body.migrationId, viewOfEnding(body, endedAt));
+      const { overridden, told, destinationAddress } = body;
+      if (overridden === undefined || told || destinationAddress === undefined) continue;
+      this.#remind({ ...body, destinationAddress });
     }
   }
 
@@ -121,12 +127,35 @@ export class Departures {
       resident.changes.bump();
       await store.endings.annotate(departure.migrationId, {
         arrival: departure.record.arrival,
+        ...(departure.overridden === undefined ? {} : { overridden: departure.overridden }),
         ...(departure.failure === undefined ? {} : { reason: departure.failure.description }),
       });
     } catch (error) {
       log.warn({ migration_id: departure.migrationId, err: error }, "not tidied away");
     }
-    await this.#sayGoodbye(departure);
+    if (departure.overridden === undefined) await this.#sayGoodbye(departure);
+    else {
+      departure.meet?.close();
+      const { arrival, destinationAddress, destinationAgentId } = departure.record;
+      const { migrationId, guestId } = departure;
+      const peerAgentId = destinationAgentId;
+      this.#remind({ migrationId, guestId, arrival, destinationAddress, peerAgentId });
+    }
+  }
+
+  /** A destination that was overridden is told so until it answers, over every restart. */
+  #remind(overridden: Overridden): void {
+    this.#reminders.push(
+      remind(overridden, this.host, () =>
+        this.host.store.endings.annotate(overridden.migrationId, { told: true }),
+      ),
+    );
+  }
+
+  /** This agent ends: nobody is told anything more. */
+  close(): void {
+    for (const departure of this.#live.values()) departure.meet?.close();
+    for (const reminder of this.#reminders) reminder.close();
   }
 
   /** A guest that was kept is recalled there, so that its arrival need not wait for its cut. */

@@ -1,5 +1,6 @@
 import type { Config, Logger, Metrics, Transport } from "@ferry/agent-kit";
 import type { PeerServiceClient, Verdict, Transport as WireTransport } from "@ferry/contract";
+import type { AuditLog } from "@ferry/store";
 import type { Security } from "@ferry/tunnel";
 import type { Departure } from "./departure.js";
 import type { SourceStore } from "./store.js";
@@ -11,6 +12,7 @@ export interface Host {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly store: SourceStore;
+  readonly audit: AuditLog;
   /** A client for the destination agent's PeerService; its certificate must be that agent's. */
   dialPeer(address: string, agentId: string): PeerServiceClient;
   /** TLS for a tunnel that only `destinationAgentId` may accept. */
