@@ -53,7 +53,8 @@ export async function startTunnel(settings: Settings): Promise<Tunnel> {
   );
   const news = listenTo(pump);
   const ended = news.ended.then(async (reason) => {
-    if (settings.role === "dial") await rm(settings.listenPath, { force: true });
+    // A killed pump leaves its socket behind. If it cannot be removed, the next pump will say so.
+    if (settings.role === "dial") await rm(settings.listenPath, { force: true }).catch(() => {});
     return { reason };
   });
   // The pump may be gone before it has read a word: an unhandled EPIPE would end the agent.
