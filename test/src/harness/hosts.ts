@@ -1,0 +1,169 @@
+/*
+ * Whole hosts for a test: two agents each as real processes, in a network of their own, with state and
+ * sockets in one private folder. What is started here is ended here, by process id, and `close` says
+ * what would have been left behind.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Host as Client, connectHost, type Security } from "@ferry/client";
+import { AgentProcess, type AgentRole } from "./agent-process.js";
+import { makeNetwork, type Network, type Place } from "./network.js";
+import { processesMentioning, signal } from "./processes.js";
+import { until } from "./until.js";
+
+const PORTS = { source: 7701, destination: 7702 } as const;
+const METRICS_PORTS = { source: 9701, destination: 9702 } as const;
+
+export interface HostsOptions {
+  /** How many; named "host-1", "host-2", … Default 2. */
+  readonly count?: number;
+  /** Server keepalive. Default 1 s / 3 s: a frozen or cut-off caller is noticed within 4 s. */
+  readonly keepalive?: { readonly timeMs: number; readonly timeoutMs: number };
+  /** Merged into every agent's configuration, by the file's own names. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Absolute folders and files that guests may name, beside the private one. */
+  readonly allowedPaths?: readonly string[];
+}
+
+/** One host of a test. */
+export interface TestHost extends Place {
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly source: AgentProcess;
+  readonly destination: AgentProcess;
+  /** A controller's view of it, held by the test itself. */
+  readonly client: Client;
+}
+
+export class Hosts {
+  readonly network: Network;
+  /** The private folder. Its name stands in the command line of everything that was started. */
+  readonly dir: string;
+  readonly all: readonly TestHost[];
+  readonly security: Security = { plaintext: true };
+
+  private constructor(options: HostsOptions) {
+    this.dir = mkdtempSync(join(tmpdir(), "fy-")); // short: sockets have short names
+    this.network = makeNetwork();
+    const count = options.count ?? 2;
+    this.all = Array.from({ length: count }, (_, index) => this.#host(index + 1, options));
+  }
+
+  /** Starts them all, and waits until every agent takes calls. */
+  static async start(options: HostsOptions = {}): Promise<Hosts> {
+    const hosts = new Hosts(options);
+    try {
+      for (const agent of hosts.#agents()) agent.start();
+      await Promise.all(hosts.#agents().map((agent) => agent.ready()));
+      return hosts;
+    } catch (error) {
+      await hosts.close();
+      throw error;
+    }
+  }
+
+  /** The first two. */
+  get pair(): readonly [TestHost, TestHost] {
+    const [one, two] = this.all;
+    if (one === undefined || two === undefined) throw new Error("there are fewer than two hosts");
+    return [one, two];
+  }
+
+  /** Ends the agents and whatever else still runs here, and removes every file and link. */
+  async close(): Promise<void> {
+    for (const host of this.all) host.client.close();
+    await Promise.all(
+      this.#agents().map((agent) => {
+        agent.thaw();
+        return agent.kill9();
+      }),
+    );
+    // A QEMU first asked for may still be on its way: look until nothing is left.
+    await until("everything that was started here to end", () => {
+      const left = processesMentioning(`${this.dir}/`);
+      for (const { pid } of left) signal(pid, "SIGKILL");
+      return left.length === 0;
+    });
+    this.network.remove();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** Keepers and QEMUs that run, and run directories that are there. For tests that leave nothing. */
+  leftovers(): string[] {
+    const agents = new Set(this.#agents().map(({ pid }) => pid));
+    const running = processesMentioning(`${this.dir}/`)
+      .filter(({ pid }) => !agents.has(pid))
+      .map(({ pid, commandLine }) => `process ${pid}: ${commandLine.slice(0, 120)}`);
+    const folders = this.all.flatMap((host) =>
+      readdirSync(host.runDir, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => join(host.runDir, entry.name)),
+    );
+    return [...running, ...folders];
+  }
+
+  #agents(): AgentProcess[] {
+    return this.all.flatMap(({ source, destination }) => [source, destination]);
+  }
+
+  #host(number: number, options: HostsOptions): TestHost {
+    const place = this.network.add(`host-${number}`);
+    const dir = join(this.dir, `${number}`);
+    const stateDir = join(dir, "state");
+    const runDir = join(dir, "run");
+    for (const each of [stateDir, runDir]) mkdirSync(each, { recursive: true });
+    const agent = (role: AgentRole) => {
+      const configPath = join(dir, `${role}.yaml`);
+      const config = this.#config(place, role, { stateDir, runDir, options });
+      writeFileSync(configPath, JSON.stringify(config, null, 2)); // every JSON text is YAML
+      return new AgentProcess({
+        role,
+        configPath,
+        logPath: join(dir, `${role}.log`),
+        address: `${place.address}:${PORTS[role]}`,
+        security: this.security,
+        inside: (argv) => this.network.inside(place, argv),
+      });
+    };
+    const client = connectHost({
+      source: `${place.address}:${PORTS.source}`,
+      destination: `${place.address}:${PORTS.destination}`,
+      hostId: place.name,
+      ...this.security,
+    });
+    return {
+      ...place,
+      stateDir,
+      runDir,
+      source: agent("source"),
+      destination: agent("destination"),
+      client,
+    };
+  }
+
+  #config(
+    { name, address }: Place,
+    role: AgentRole,
+    { stateDir, runDir, options }: { stateDir: string; runDir: string; options: HostsOptions },
+  ): Record<string, unknown> {
+    const { timeMs, timeoutMs } = options.keepalive ?? { timeMs: 1_000, timeoutMs: 3_000 };
+    return {
+      host_id: name,
+      listen: `${address}:${PORTS[role]}`,
+      advertise: `${address}:${PORTS[role]}`,
+      metrics_listen: `${address}:${METRICS_PORTS[role]}`,
+      state_dir: stateDir,
+      run_dir: runDir,
+      plaintext: true,
+      qemu: {
+        accelerator: "tcg",
+        allowed_paths: [this.dir, ...(options.allowedPaths ?? [])],
+      },
+      migration: { listen_host: address, advertise_host: address },
+      keepalive: { time_ms: timeMs, timeout_ms: timeoutMs },
+      limits: { memory_reserve_bytes: 64 * 1024 * 1024 },
+      ...options.config,
+    };
+  }
+}

@@ -1,0 +1,46 @@
+/*
+ * Processes of this machine, as /proc shows them. A test's own are told apart by the name of its
+ * private folder, which stands in the command line of every agent, keeper and QEMU that it started:
+ * nobody else's process is ever touched.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface SeenProcess {
+  readonly pid: number;
+  readonly commandLine: string;
+}
+
+/** Living processes with `text` in their command line, this one left out. */
+export function processesMentioning(text: string): SeenProcess[] {
+  const seen: SeenProcess[] = [];
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const commandLine = commandLineOf(pid);
+    if (commandLine.includes(text)) seen.push({ pid, commandLine });
+  }
+  return seen;
+}
+
+/** Empty for a process that is gone, and for a zombie: both have ended. */
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** Whether that process runs. A zombie does not. */
+export function isRunning(pid: number): boolean {
+  return pid > 0 && commandLineOf(pid) !== "";
+}
+
+/** Sends a signal; a process that is gone is none to complain about. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
