@@ -155,6 +155,8 @@ async function everyCut(
       [],
       where,
     );
+    const ended = (await reopened.endings.ids()).length > 0;
+    assert.ok(!(ended && found.paths().includes("/arrivals/m")), `${where}: a folder is left`);
     if (reached === life.length) return;
     // `create` is not repeated: an agent that finds no record knows of no migration.
     if (state === states[reached] && reached > 0) {
