@@ -4,38 +4,41 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { migrate, type Transport } from "@ferry/client";
+import type { Transport } from "@ferry/client";
 import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
 import { Hosts } from "../harness/hosts.js";
+import { move } from "../harness/move.js";
 
 let hosts: Hosts;
 before(async () => {
-  hosts = await Hosts.start({ allowedPaths: [tickerFolder] });
+  hosts = await Hosts.start({
+    allowedPaths: [tickerFolder],
+    config: { migration: { allow_plain: true } },
+  });
 });
 after(() => hosts.close());
 
-const transports: Transport[] = ["direct", "tunnel"];
+const transports: Transport[] = ["direct", "tunnel", "direct_plain"];
 for (const transport of transports) {
   test(`moved and moved back over ${transport}, it ticked every tick once and its memory is whole`, async () => {
-    const [a, b] = hosts.pair;
-    const guest = await TestGuest.start(
-      a,
-      tickerSpec("wanderer", { ram: 16, dirty: 32, check: 512 }),
-    );
+    const [one, two] = hosts.pair;
+    const guestId = `wanderer-${transport}`;
+    const spec = tickerSpec(guestId, { ram: 16, dirty: 32, check: 512 });
+    const guest = await TestGuest.start(one, spec);
     await guest.ticksOn();
     for (const [from, to] of [
-      [a, b],
-      [b, a],
+      [one, two],
+      [two, one],
     ] as const) {
-      const run = migrate({ guestId: "wanderer", from: from.client, to: to.client, transport });
-      const outcome = await run.result;
+      const outcome = await move(guestId, from, to, { transport });
       assert.equal(outcome.verdict, "landed", JSON.stringify(outcome.why));
-      assert.equal(outcome.settled, true);
+      assert.deepEqual([outcome.settled, outcome.guestAt], [true, "destination"]);
+      assert.equal(outcome.guestState, "running");
       await guest.livesAt(to);
       await guest.memoryIsWhole();
-      console.log(outcome.durationMs, outcome.blackoutMs);
     }
-    await a.client.guests.stop("wanderer", { graceMs: 0 });
+    assert.equal(guest.consoles.homes, 3);
+    await one.client.guests.stop(guestId, { graceMs: 0 });
     assert.deepEqual(hosts.leftovers(), []);
   });
 }

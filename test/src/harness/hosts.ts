@@ -20,8 +20,8 @@ export interface HostsOptions {
   readonly count?: number;
   /** Server keepalive. Default 1 s / 3 s: a frozen or cut-off caller is noticed within 4 s. */
   readonly keepalive?: { readonly timeMs: number; readonly timeoutMs: number };
-  /** Merged into every agent's configuration, by the file's own names. */
-  readonly config?: Readonly<Record<string, unknown>>;
+  /** Merged into every agent's configuration, section by section, by the file's own names. */
+  readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Absolute folders and files that guests may name, beside the private one. */
   readonly allowedPaths?: readonly string[];
 }
@@ -148,6 +148,18 @@ export class Hosts {
     { stateDir, runDir, options }: { stateDir: string; runDir: string; options: HostsOptions },
   ): Record<string, unknown> {
     const { timeMs, timeoutMs } = options.keepalive ?? { timeMs: 1_000, timeoutMs: 3_000 };
+    const ours: Record<string, Record<string, unknown>> = {
+      qemu: {
+        accelerator: "tcg",
+        allowed_paths: [this.dir, ...(options.allowedPaths ?? [])],
+      },
+      migration: { listen_host: address, advertise_host: address },
+      keepalive: { time_ms: timeMs, timeout_ms: timeoutMs },
+      limits: { memory_reserve_bytes: 64 * 1024 * 1024 },
+    };
+    for (const [section, keys] of Object.entries(options.config ?? {})) {
+      ours[section] = { ...ours[section], ...keys };
+    }
     return {
       host_id: name,
       listen: `${address}:${PORTS[role]}`,
@@ -156,14 +168,7 @@ export class Hosts {
       state_dir: stateDir,
       run_dir: runDir,
       plaintext: true,
-      qemu: {
-        accelerator: "tcg",
-        allowed_paths: [this.dir, ...(options.allowedPaths ?? [])],
-      },
-      migration: { listen_host: address, advertise_host: address },
-      keepalive: { time_ms: timeMs, timeout_ms: timeoutMs },
-      limits: { memory_reserve_bytes: 64 * 1024 * 1024 },
-      ...options.config,
+      ...ours,
     };
   }
 }
