@@ -110,7 +110,10 @@ export interface TunnelOpen {
 }
 
 export interface TunnelResponse {
-  /** Bytes of the return path, as the destination's QEMU wrote them, at most 1 MiB. */
+  /**
+   * Bytes of the return path, as the destination's QEMU wrote them, at most 1 MiB. Empty: its end, since a gRPC
+   * server cannot half-close.
+   */
   data: Buffer;
 }
 
