@@ -5,7 +5,6 @@
  */
 import { randomBytes, webcrypto } from "node:crypto";
 import { isIP } from "node:net";
-import { loadX509 } from "./reflect-metadata.js";
 
 /** PEM texts. */
 export interface Issued {
@@ -25,7 +24,7 @@ const SKEW_MS = 5 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;
 
 export async function makeAuthority(days: number): Promise<Authority> {
-  const x509 = await loadX509();
+  const x509 = await import("./x509.js"); // large, and no other command needs it
   x509.cryptoProvider.set(webcrypto);
   const notBefore = new Date(Date.now() - SKEW_MS);
   const notAfter = new Date(Date.now() + days * DAY_MS);

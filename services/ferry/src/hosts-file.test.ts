@@ -47,10 +47,22 @@ const WRONG: readonly (readonly [what: string, text: string, message: RegExp])[]
   ["no security", HOSTS, /either tls: \{ca, cert, key\} or plaintext: true/],
   ["both securities", `${HOSTS}\nplaintext: true\ntls: {ca: a, cert: b, key: c}`, /either tls/],
   ["no hosts", "plaintext: true\nhosts: {}", /at least one host/],
-  ["no port", "plaintext: true\nhosts: {a: {source: x, destination: 'x:1'}}", /hosts\.a\.source: "host:port"/],
+  [
+    "no port",
+    "plaintext: true\nhosts: {a: {source: x, destination: 'x:1'}}",
+    /hosts\.a\.source: "host:port"/,
+  ],
   ["an unknown key", `${HOSTS}\nplaintext: true\nplain: true`, /plain/],
-  ["a bad name", "plaintext: true\nhosts: {A_b: {source: 'x:1', destination: 'x:1'}}", /hosts\.A_b/],
-  ["a missing certificate", `${HOSTS}\ntls: {ca: no, cert: no, key: no}`, /certificate cannot be read/],
+  [
+    "a bad name",
+    "plaintext: true\nhosts: {A_b: {source: 'x:1', destination: 'x:1'}}",
+    /hosts\.A_b/,
+  ],
+  [
+    "a missing certificate",
+    `${HOSTS}\ntls: {ca: no, cert: no, key: no}`,
+    /certificate cannot be read/,
+  ],
 ];
 
 for (const [what, text, message] of WRONG) {

@@ -13,7 +13,8 @@ import {
   PeerServiceService,
   SourceServiceService,
 } from "@ferry/contract";
-import { Contract } from "./proto.js";
+import type { AnyDefinition, MessageTypeDefinition } from "@grpc/proto-loader";
+import { Contract, isService, loadContract } from "./proto.js";
 
 /** One method, as the generated code has it. */
 interface Generated {
@@ -36,35 +37,142 @@ const GENERATED = [
   SourceServiceService,
 ].flatMap((service) => Object.values(service) as unknown as Generated[]);
 
-const contract = new Contract();
-const methods = new Map(contract.methods.map((method) => [method.path, method]));
+const loaded = loadContract();
+const methods = Object.values(loaded).flatMap((each) =>
+  isService(each) ? Object.values(each) : [],
+);
 
 test("every method exists in both, with the same path and the same streams", () => {
-  const shape = ({ path, requestStream, responseStream }: Generated) =>
-    `${path} ${requestStream} ${responseStream}`;
-  assert.deepEqual(
-    contract.methods.map((method) => `${method.path} ${method.requestStream} ${method.responseStream}`).sort(),
-    GENERATED.map(shape).sort(),
-  );
+  const shape = (method: { path: string; requestStream: boolean; responseStream: boolean }) =>
+    `${method.path} ${method.requestStream} ${method.responseStream}`;
+  assert.deepEqual(methods.map(shape).sort(), GENERATED.map(shape).sort());
 });
 
-describe("messages", () => {
+describe("messages mean the same bytes", () => {
   for (const generated of GENERATED) {
-    const method = methods.get(generated.path);
-    test(`${generated.path}: requests and answers mean the same bytes`, () => {
+    test(generated.path, () => {
+      const method = methods.find(({ path }) => path === generated.path);
       assert.ok(method !== undefined);
-      for (const sample of contract.samples(method.request)) {
+      for (const sample of samplesOf(method.requestType as Message)) {
         const bytes = method.requestSerialize(sample);
-        const again = generated.requestSerialize(generated.requestDeserialize(bytes));
-        assert.deepEqual(method.requestDeserialize(again), method.requestDeserialize(bytes));
-        assert.deepEqual(pruned(method.requestDeserialize(again), sample), sample);
+        const here = method.requestDeserialize(bytes);
+        contains(here, sample);
+        const there = generated.requestSerialize(generated.requestDeserialize(bytes));
+        assert.deepEqual(method.requestDeserialize(there), here);
       }
-      for (const sample of contract.samples(method.response)) {
+      for (const sample of samplesOf(method.responseType as Message)) {
         const bytes = method.responseSerialize(sample);
-        const again = generated.responseSerialize(generated.responseDeserialize(bytes));
-        assert.deepEqual(method.responseDeserialize(again), method.responseDeserialize(bytes));
-        assert.deepEqual(pruned(method.responseDeserialize(again), sample), sample);
+        const here = method.responseDeserialize(bytes);
+        contains(here, sample);
+        const there = generated.responseSerialize(generated.responseDeserialize(bytes));
+        assert.deepEqual(method.responseDeserialize(there), here);
       }
     });
   }
 });
+
+test("a field the message does not have is refused, at any depth", () => {
+  const contract = new Contract(loaded);
+  const { request } = contract.find("GuestService.Start");
+  contract.check({ spec: { guest_id: "vm1", disks: [{ path: "/a" }] }, paused: true }, request);
+  assert.throws(() => contract.check({ guest: 1 }, request), /has no field guest/);
+  const deep = { spec: { disks: [{ file: "/a" }] } };
+  assert.throws(() => contract.check(deep, request), /spec\.disks has no field file/);
+  assert.throws(() => contract.check([], request), /an object is wanted/);
+});
+
+test("a method is found by its shortest name that is one method's", () => {
+  const contract = new Contract(loaded);
+  assert.equal(contract.find("begin").path, "/ferry.v1.SourceService/Begin");
+  assert.equal(contract.find("GuestService.List").path, "/ferry.v1.GuestService/List");
+  assert.equal(
+    contract.find("ferry.v1.AgentService/GetInfo").path,
+    "/ferry.v1.AgentService/GetInfo",
+  );
+  assert.throws(() => contract.find("Begone"), /no method Begone/);
+});
+
+type Message = MessageTypeDefinition<object, object>;
+
+interface Field {
+  readonly name: string;
+  readonly type: string;
+  readonly typeName: string;
+  readonly label: string;
+  /** Set where the field is an arm of a oneof. */
+  readonly oneofIndex?: number;
+}
+
+interface Descriptor {
+  readonly field: readonly Field[];
+  readonly oneofDecl: readonly { readonly name: string }[];
+  readonly value?: readonly { readonly name: string }[];
+}
+
+const SCALARS: Readonly<Record<string, unknown>> = {
+  TYPE_STRING: "sample",
+  TYPE_BOOL: true,
+  TYPE_DOUBLE: 0.25,
+  TYPE_UINT32: 4_000_000_000,
+  TYPE_INT32: -7,
+  TYPE_UINT64: "9007199254740993", // beyond what a double holds
+  TYPE_FIXED64: "18446744073709551615",
+  TYPE_INT64: "5",
+  TYPE_BYTES: "AQID",
+};
+
+/** Every field set; one sample for each arm of each oneof. */
+function samplesOf(message: Message): object[] {
+  const { field } = message.type as Descriptor;
+  const arms = new Set(field.map(({ oneofIndex }) => oneofIndex ?? -1));
+  const longest = Math.max(1, ...[...arms].map((arm) => armsOf(field, arm).length));
+  return Array.from({ length: longest }, (_, turn) => {
+    const chosen = field.filter(({ oneofIndex }, at) => {
+      if (oneofIndex === undefined || oneofIndex < 0) return true;
+      const choices = armsOf(field, oneofIndex);
+      return choices[turn % choices.length] === field[at];
+    });
+    return Object.fromEntries(chosen.map((each) => [each.name, sampleOf(each)]));
+  });
+}
+
+function armsOf(field: readonly Field[], arm: number): readonly Field[] {
+  return arm < 0 ? [] : field.filter(({ oneofIndex }) => oneofIndex === arm);
+}
+
+function sampleOf(field: Field): unknown {
+  if (field.typeName.endsWith("Entry")) return { key: "value" };
+  const one = valueOf(field);
+  return field.label === "LABEL_REPEATED" ? [one, one] : one;
+}
+
+function valueOf({ type, typeName, name }: Field): unknown {
+  if (type === "TYPE_ENUM") return (named(typeName).type as Descriptor).value?.at(-1)?.name;
+  if (typeName.endsWith("Timestamp")) return { seconds: "1700000000", nanos: 250_000_000 };
+  if (type === "TYPE_MESSAGE") return samplesOf(named(typeName) as Message)[0];
+  const scalar = SCALARS[type];
+  assert.ok(scalar !== undefined, `${name}: no sample for ${type}`);
+  return scalar;
+}
+
+function named(
+  typeName: string,
+): Exclude<AnyDefinition, Record<string, unknown>> & { type: object } {
+  const wanted = typeName.replace(/^\./, "");
+  const found = Object.entries(loaded).find(
+    ([name]) => name === wanted || name.endsWith(`.${wanted}`),
+  );
+  assert.ok(found !== undefined && "format" in found[1], `no type ${typeName}`);
+  return found[1] as never; // a message or an enum: both have a type
+}
+
+/** Everything in the sample must be there: an encoder drops what it does not know. */
+function contains(actual: unknown, sample: unknown): void {
+  if (typeof sample !== "object" || sample === null) {
+    assert.deepEqual(actual, sample);
+    return;
+  }
+  for (const [name, value] of Object.entries(sample)) {
+    contains((actual as Record<string, unknown>)[name], value);
+  }
+}

@@ -42,28 +42,33 @@ export interface MessageShape {
   readonly fields: readonly Field[];
 }
 
+/** Everything in the .proto files, by its full name. */
+export function loadContract(directory = PROTO_DIRECTORY): PackageDefinition {
+  if (!existsSync(directory)) {
+    throw new Failure(`no .proto files at ${directory}`, "Run ferry from a whole installation.");
+  }
+  const files = readdirSync(`${directory}/ferry/v1`)
+    .filter((name) => name.endsWith(".proto"))
+    .map((name) => `ferry/v1/${name}`);
+  return loadSync(files, {
+    includeDirs: [directory],
+    keepCase: true,
+    longs: String,
+    enums: String,
+    bytes: String,
+    oneofs: true,
+  });
+}
+
 export class Contract {
   readonly methods: readonly Callable[];
   readonly #package: PackageDefinition;
 
-  constructor(directory = PROTO_DIRECTORY) {
-    if (!existsSync(directory)) {
-      throw new Failure(`no .proto files at ${directory}`, "Run ferry from a whole installation.");
-    }
-    const files = readdirSync(`${directory}/ferry/v1`)
-      .filter((name) => name.endsWith(".proto"))
-      .map((name) => `ferry/v1/${name}`);
-    this.#package = loadSync(files, {
-      includeDirs: [directory],
-      keepCase: true,
-      longs: String,
-      enums: String,
-      bytes: String,
-      oneofs: true,
-    });
-    this.methods = Object.entries(this.#package).flatMap(([service, definition]) =>
-      isService(definition)
-        ? Object.entries(definition).map(([name, method]) => callable(service, name, method))
+  constructor(definition = loadContract()) {
+    this.#package = definition;
+    this.methods = Object.entries(definition).flatMap(([service, each]) =>
+      isService(each)
+        ? Object.entries(each).map(([name, method]) => callable(service, name, method))
         : [],
     );
   }
@@ -115,7 +120,7 @@ export class Contract {
   }
 }
 
-function isService(definition: AnyDefinition): definition is ServiceDefinition {
+export function isService(definition: AnyDefinition): definition is ServiceDefinition {
   return !("format" in definition);
 }
 

@@ -58,7 +58,10 @@ test("a file alone does, in YAML or JSON, and flags win over it", () => {
 
 test("what is wrong is named, all of it", () => {
   const file = write("memory: lots\ndisks: [{disk_id: a, path: rel, format: vmdk}]\nram: 1");
-  assert.throws(() => readSpec(file, {}), /guest_id: [^]*memory: [^]*disks\.0\.path: an absolute path/);
+  assert.throws(
+    () => readSpec(file, {}),
+    /guest_id: [\s\S]*memory: [\s\S]*disks\.0\.path: an absolute path/,
+  );
   assert.throws(() => readSpec(file, {}), /disks\.0\.format: raw or qcow2/);
   assert.throws(() => readSpec(file, {}), /ram/);
   assert.throws(() => readSpec(undefined, { name: "vm1" }), /memory is wanted/);

@@ -1,7 +1,14 @@
 /* Goal: sizes, rates and times are read as people mean them, and never guessed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatBytes, formatDuration, parseBytes, parseCount, parseDuration, parseRate } from "./units.js";
+import {
+  formatBytes,
+  formatDuration,
+  parseBytes,
+  parseCount,
+  parseDuration,
+  parseRate,
+} from "./units.js";
 
 test("sizes: bare letters and iB are powers of two, B after the letter powers of ten", () => {
   assert.equal(parseBytes("256M"), 268_435_456);

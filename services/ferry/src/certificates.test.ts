@@ -1,0 +1,156 @@
+/*
+ * Goal: what `ferry certs init` makes is what agents and controllers prove themselves by, and nobody
+ * else gets through. Method: a server that asks for certificates, as an agent does; openssl's own
+ * judgement of the files.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { connectHost, getInfo, type Host, type TlsOptions } from "@ferry/client";
+import { FakeAgents } from "@ferry/client/fake-agents";
+import { ServerCredentials } from "@grpc/grpc-js";
+import { makeAuthority } from "./authority.js";
+import { writeCertificates } from "./certificate-files.js";
+
+const directory = mkdtempSync(join(tmpdir(), "ferry-certs-"));
+const file = (...path: string[]) => join(directory, ...path);
+const openssl = (...args: string[]) => execFileSync("openssl", args, { encoding: "utf8" });
+const OPTIONS = {
+  directory,
+  hosts: [
+    { hostId: "a", names: ["127.0.0.1", "::1", "a.example"] },
+    { hostId: "b", names: ["10.9.8.7"] },
+  ],
+  controller: "night-shift",
+  force: false,
+};
+
+before(async () => {
+  await writeCertificates(await makeAuthority(30), OPTIONS);
+});
+after(() => rmSync(directory, { recursive: true }));
+
+describe("the files", () => {
+  test("openssl takes every certificate, for serving and for dialling", () => {
+    for (const cert of [
+      file("a", "host.crt"),
+      file("b", "host.crt"),
+      file("controller", "controller.crt"),
+    ]) {
+      for (const purpose of ["sslserver", "sslclient"]) {
+        const said = openssl(
+          "verify",
+          "-x509_strict",
+          "-CAfile",
+          file("ca.crt"),
+          "-purpose",
+          purpose,
+          cert,
+        );
+        assert.match(said, /OK/);
+      }
+    }
+  });
+
+  test("a host's certificate names the host and its addresses", () => {
+    const names = openssl("x509", "-in", file("a", "host.crt"), "-noout", "-ext", "subjectAltName");
+    for (const name of ["URI:ferry://agent/a", "IP Address:127.0.0.1", "DNS:a.example"]) {
+      assert.ok(names.includes(name), `${name} in ${names}`);
+    }
+  });
+
+  test("the controller's names the controller, and is no agent's", () => {
+    const cert = file("controller", "controller.crt");
+    const names = openssl("x509", "-in", cert, "-noout", "-ext", "subjectAltName");
+    assert.match(names, /URI:ferry:\/\/controller\/night-shift/);
+    assert.doesNotMatch(names, /agent/);
+  });
+
+  test("keys are their owner's alone", () => {
+    for (const key of [
+      file("ca.key"),
+      file("a", "host.key"),
+      file("controller", "controller.key"),
+    ]) {
+      assert.equal((statSync(key).mode & 0o777).toString(8), "600");
+    }
+  });
+
+  test("nothing is overwritten unless that was asked for", async () => {
+    const old = readFileSync(file("ca.crt"), "utf8");
+    const other = await makeAuthority(1);
+    await assert.rejects(writeCertificates(other, OPTIONS), /exists already, nothing was written/);
+    assert.equal(readFileSync(file("ca.crt"), "utf8"), old);
+    const elsewhere = mkdtempSync(join(tmpdir(), "ferry-certs-"));
+    try {
+      writeFileSync(join(elsewhere, "ca.key"), "old", { mode: 0o644 });
+      await writeCertificates(other, { ...OPTIONS, directory: elsewhere, force: true });
+      assert.equal(statSync(join(elsewhere, "ca.key")).mode & 0o777, 0o600);
+    } finally {
+      rmSync(elsewhere, { recursive: true });
+    }
+  });
+});
+
+describe("a connection", () => {
+  let agents: FakeAgents;
+  const hosts: Host[] = [];
+
+  before(async () => {
+    const pair = {
+      cert_chain: readFileSync(file("a", "host.crt")),
+      private_key: readFileSync(file("a", "host.key")),
+    };
+    const credentials = ServerCredentials.createSsl(readFileSync(file("ca.crt")), [pair], true);
+    agents = await new FakeAgents({}).listen(credentials);
+  });
+  after(() => {
+    for (const host of hosts) host.close();
+    agents.close();
+  });
+
+  function connect(tls: TlsOptions, hostId?: string, address = agents.source): Host {
+    const known = hostId === undefined ? {} : { hostId };
+    const host = connectHost({ source: address, destination: agents.destination, tls, ...known });
+    hosts.push(host);
+    return host;
+  }
+
+  function controller(ca = readFileSync(file("ca.crt"))): TlsOptions {
+    const cert = readFileSync(file("controller", "controller.crt"));
+    return { ca, cert, key: readFileSync(file("controller", "controller.key")) };
+  }
+
+  test("is made by a controller that knows the host's name, or only its address", async () => {
+    assert.equal((await getInfo(connect(controller(), "a").source)).version, "0.1.0");
+    assert.equal((await getInfo(connect(controller()).source)).version, "0.1.0");
+  });
+
+  test("is refused when another host answers than the one that was meant", async () => {
+    await assert.rejects(
+      getInfo(connect(controller(), "b").source),
+      /not that of host b: it names URI/,
+    );
+  });
+
+  test("is refused when the address is not in the certificate", async () => {
+    const port = agents.source.split(":").at(-1);
+    await assert.rejects(
+      getInfo(connect(controller(), undefined, `localhost:${port}`).source),
+      /altnames/i,
+    );
+  });
+
+  test("is refused to an agent of another CA, and to a stranger", async () => {
+    const other = await makeAuthority(1);
+    const stranger = { ca: readFileSync(file("ca.crt")), ...(await other.controller("x")) };
+    await assert.rejects(getInfo(connect(stranger, "a").source));
+    await assert.rejects(
+      getInfo(connect(controller(Buffer.from(other.cert)), "a").source),
+      /certificate/,
+    );
+  });
+});

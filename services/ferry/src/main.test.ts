@@ -1,0 +1,506 @@
+/*
+ * Goal: a person, or a script, gets what --help promises: output, exit codes, and errors that say what
+ * to do next. Method: the command itself, as a process, against two scripted agents.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { FakeAgents, fault, gate, type Script } from "@ferry/client/fake-agents";
+
+const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), "ferry-cli-"));
+const running = new Set<ChildProcess>();
+const fakes: FakeAgents[] = [];
+
+afterEach(() => {
+  for (const child of running) child.kill("SIGKILL");
+  for (const agents of fakes.splice(0)) agents.close();
+});
+after(() => rmSync(directory, { recursive: true }));
+
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly done: Promise<Ran>;
+  /** Resolves when stdout or stderr has said so. */
+  says(text: string): Promise<void>;
+}
+
+function start(
+  args: readonly string[],
+  { stdin = "", env = {} }: { stdin?: string; env?: object } = {},
+): Running {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: directory,
+    env: { PATH: process.env.PATH, HOME: directory, ...env },
+  });
+  running.add(child);
+  let out = "";
+  let err = "";
+  const waiting: { text: string; resolve: () => void }[] = [];
+  const hear = () => {
+    for (const { text, resolve } of waiting) if ((out + err).includes(text)) resolve();
+  };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    out += text;
+    hear();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+    hear();
+  });
+  child.stdin.end(stdin);
+  const done = new Promise<Ran>((resolve) => {
+    child.on("close", (code) => {
+      running.delete(child);
+      resolve({ code, out, err });
+    });
+  });
+  const says = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      waiting.push({ text, resolve });
+      hear();
+      void done.then(() => reject(new Error(`it never said ${text}: ${out}${err}`)));
+    });
+  return { child, done, says };
+}
+
+function run(...args: string[]): Promise<Ran> {
+  return start(args).done;
+}
+
+/** A hosts file: the guests of the script live on a, and b can take them. */
+async function fleet(script: Script): Promise<{ agents: FakeAgents; hosts: string }> {
+  const agents = await new FakeAgents(script).listen();
+  const empty = await new FakeAgents({}).listen();
+  fakes.push(agents, empty);
+  const hosts = join(directory, "hosts.yaml");
+  writeFileSync(
+    hosts,
+    `plaintext: true
+hosts:
+  a: {source: '${agents.source}', destination: '${empty.destination}'}
+  b: {source: '${empty.source}', destination: '${agents.destination}'}
+`,
+  );
+  return { agents, hosts };
+}
+
+const HEALTHY = {
+  guests: ["vm1"],
+  begin: ["ok"],
+  prepare: [["prepared", "phase receiving", "never"]],
+  perform: [["bound", "progress", "released"]],
+  finish: ["landed"],
+  confirm: ["landed"],
+  downtimeMs: 12,
+} satisfies Script;
+
+const COMMANDS = [
+  "start",
+  "stop",
+  "pause",
+  "resume",
+  "guests",
+  "check",
+  "migrate",
+  "resolve",
+  "watch",
+  "info",
+  "certs init",
+  "call",
+];
+
+describe("help", () => {
+  test("names every command", async () => {
+    const { code, out } = await run("--help");
+    assert.equal(code, 0);
+    for (const command of COMMANDS) assert.ok(out.includes(`  ${command.split(" ")[0]}`), command);
+  });
+
+  for (const command of COMMANDS) {
+    test(`of ${command} has a sentence, an example and the exit codes`, async () => {
+      const { code, out } = await run(...command.split(" "), "--help");
+      assert.equal(code, 0);
+      assert.match(out, /\n\n[A-Z][\s\S]*\.\n/);
+      assert.match(out, new RegExp(`Example:\n(.*\n)*  ferry ${command}`));
+      assert.match(out, /Exit codes:\n {2}0 {2}done/);
+    });
+  }
+});
+
+describe("wrong usage", () => {
+  const WRONG: readonly (readonly [args: string[], told: RegExp])[] = [
+    [["teleport"], /unknown command 'teleport'/],
+    [["migrate", "vm1"], /required option '--to <host>'/],
+    [["migrate", "vm1", "--to", "b", "--downtime", "300"], /e\.g\. "300ms"/],
+    [
+      ["migrate", "vm1", "--to", "b", "--transport", "pigeon"],
+      /Allowed choices are direct, tunnel/,
+    ],
+    [["start", "a", "--memory", "lots"], /e\.g\. "256M"/],
+    [["certs", "init", "--host", "a"], /needs an address/],
+    [["certs", "init", "--host", "a=not_a_name"], /neither an IP address nor a DNS name/],
+    [["call", "Begone"], /no method Begone[\s\S]*SourceService\.Begin/],
+    [["call", "Begin", "{"], /no JSON/],
+    [["guests"], /no hosts file[\s\S]*next: Write one/],
+  ];
+  for (const [args, told] of WRONG) {
+    test(`${args.join(" ")} exits with 1 and says why`, async () => {
+      const { code, out, err } = await run(
+        ...args,
+        ...(args[0] === "call" ? ["--address", "127.0.0.1:1"] : []),
+      );
+      assert.equal(code, 1);
+      assert.equal(out, "");
+      assert.match(err, told);
+      assert.doesNotMatch(err, /\n {4}at /, "a stack");
+    });
+  }
+
+  test("a hosts file is taken from --hosts, FERRY_HOSTS or ./ferry.yaml", async () => {
+    const { code, err } = await run("guests", "--hosts", "none.yaml");
+    assert.equal(code, 1);
+    assert.match(err, /none\.yaml cannot be read/);
+    const named = await start(["guests"], { env: { FERRY_HOSTS: "other.yaml" } }).done;
+    assert.match(named.err, /other\.yaml cannot be read/);
+  });
+});
+
+describe("guests", () => {
+  test("are listed across hosts, as a table or JSON", async () => {
+    const { hosts } = await fleet({ guests: ["vm1", "vm2"] });
+    const { code, out } = await run("guests", "--hosts", hosts);
+    assert.equal(code, 0);
+    assert.match(out, /GUEST +HOST +STATE/);
+    assert.match(out, /vm1 +a +running/);
+    const json = await run("guests", "--json", "--hosts", hosts);
+    const names = json.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).guest.guestId);
+    assert.deepEqual(names, ["vm1", "vm2"]);
+  });
+
+  test("a host that does not answer is named, and the exit code tells", async () => {
+    const hosts = join(directory, "deaf.yaml");
+    writeFileSync(
+      hosts,
+      "plaintext: true\nhosts: {a: {source: '127.0.0.1:1', destination: '127.0.0.1:1'}}",
+    );
+    const { code, err } = await run("guests", "--hosts", hosts);
+    assert.equal(code, 1);
+    assert.match(err, /host a did not answer/);
+  });
+
+  test("start, pause, resume and stop find the guest and say how it stands", async () => {
+    const { hosts } = await fleet({ guests: ["vm1"] });
+    const flags = ["--hosts", hosts];
+    const started = await run(
+      "start",
+      "a",
+      "--name",
+      "vm9",
+      "--memory",
+      "64M",
+      "--paused",
+      ...flags,
+    );
+    assert.equal(started.out, "vm9 is paused on a\n");
+    assert.equal((await run("pause", "vm1", ...flags)).out, "vm1 is paused on a\n");
+    assert.equal((await run("resume", "vm1", ...flags)).out, "vm1 is running on a\n");
+    assert.equal(
+      (await run("stop", "vm1", "--grace", "1s", ...flags)).out,
+      "vm1 on a powered itself down\n",
+    );
+    const lost = await run("stop", "vm8", ...flags);
+    assert.equal(lost.code, 1);
+    assert.match(lost.err, /no guest vm8 on any host[\s\S]*next: See `ferry guests`/);
+  });
+});
+
+describe("migrate", () => {
+  test("finds the guest, moves it, and exits with 0", async () => {
+    const { hosts } = await fleet(HEALTHY);
+    const { code, out, err } = await run("migrate", "vm1", "--to", "b", "--hosts", hosts);
+    assert.equal(code, 0, err);
+    assert.match(out, /^vm1 landed on b[\s\S]*; it stood still for 12 ms\n$/);
+    assert.match(err, /vm1: a → b, migration [0-9a-f-]{36}/);
+    assert.match(err, /60% {2}10 B\/s {2}40 B left {2}ETA 4\.0 s/);
+  });
+
+  test("--json prints one object per event, the outcome last", async () => {
+    const { hosts } = await fleet(HEALTHY);
+    const { code, out } = await run(
+      "migrate",
+      "vm1",
+      "--from",
+      "a",
+      "--to",
+      "b",
+      "--json",
+      "--hosts",
+      hosts,
+    );
+    assert.equal(code, 0);
+    const events = out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.equal(events.at(-1).kind, "outcome");
+    assert.equal(events.at(-1).outcome.verdict, "landed");
+    assert.ok(events.some(({ kind, row }) => kind === "decision" && row === "perform-bound"));
+  });
+
+  test("hands its options on", async () => {
+    const { agents, hosts } = await fleet(HEALTHY);
+    const id = "0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4";
+    const options = [
+      "--transport",
+      "tunnel",
+      "--downtime",
+      "250ms",
+      "--bandwidth",
+      "100MB/s",
+      "--id",
+      id,
+    ];
+    const { code } = await run("migrate", "vm1", "--to", "b", ...options, "--hosts", hosts);
+    assert.equal(code, 0);
+    assert.equal(agents.requests.perform[0]?.downtimeLimitMs, 250);
+    assert.equal(agents.requests.perform[0]?.bandwidthBytesPerSecond, 100_000_000n);
+    assert.equal(agents.requests.perform[0]?.migrationId, id);
+    const open = agents.requests.prepare[0]?.message;
+    assert.equal(open?.$case === "open" && open.value.transport, 2);
+  });
+
+  test("returned exits with 3, and says why and what next", async () => {
+    const { hosts } = await fleet({
+      ...HEALTHY,
+      perform: [["failed"]],
+      abandon: ["returned"],
+      confirm: ["returned"],
+    });
+    const { code, out } = await run("migrate", "vm1", "--to", "b", "--hosts", hosts);
+    assert.equal(code, 3);
+    assert.match(
+      out,
+      /vm1 did not move: it is a's and is running there: DESTINATION_LOST: it fell silent/,
+    );
+    assert.match(out, /next: .*new id/);
+  });
+
+  test("perished exits with 4 and calls for a person", async () => {
+    const { hosts } = await fleet({ ...HEALTHY, finish: ["perished"] });
+    const { code, out } = await run("migrate", "vm1", "--to", "b", "--hosts", hosts);
+    assert.equal(code, 4);
+    assert.match(out, /PERISHED on b[\s\S]*person/);
+  });
+
+  test("a destination held by somebody else exits with 5", async () => {
+    const { hosts } = await fleet({ ...HEALTHY, prepare: [[fault("TETHER_HELD")]] });
+    const { code, out } = await run("migrate", "vm1", "--to", "b", "--hosts", hosts);
+    assert.equal(code, 5);
+    assert.match(out, /undecided[\s\S]*TETHER_HELD/);
+  });
+
+  test("a refused Begin exits with 1, with the reason and the agent's advice", async () => {
+    const { hosts } = await fleet({ ...HEALTHY, begin: [fault("GUEST_NOT_RUNNING")] });
+    const { code, err } = await run("migrate", "vm1", "--to", "b", "--hosts", hosts);
+    assert.equal(code, 1);
+    assert.match(err, /error: GUEST_NOT_RUNNING: .*\nnext: Start the guest again/);
+  });
+
+  test("FERRY_DEBUG shows the stack", async () => {
+    const { hosts } = await fleet({ ...HEALTHY, begin: [fault("GUEST_NOT_RUNNING")] });
+    const args = ["migrate", "vm1", "--to", "b", "--hosts", hosts];
+    const { err } = await start(args, { env: { FERRY_DEBUG: "1" } }).done;
+    assert.match(err, /\n {4}at /);
+  });
+
+  test("the first Ctrl-C ends the migration cleanly, and the exit code is the outcome's", async () => {
+    const { agents, hosts } = await fleet({
+      ...HEALTHY,
+      perform: [["bound", new Promise(() => {})]],
+      finish: ["pending"],
+      abort: ["aborted"],
+      abandon: ["returned"],
+      confirm: ["returned"],
+    });
+    const { child, done } = start(["migrate", "vm1", "--to", "b", "--hosts", hosts]);
+    await agents.times("finish", 1);
+    child.kill("SIGINT");
+    const { code, out, err } = await done;
+    assert.equal(code, 3);
+    assert.match(err, /ending the migration cleanly/);
+    assert.match(out, /vm1 did not move[\s\S]*ABORTED/);
+    assert.ok(agents.heard.includes("abort") && agents.heard.includes("abandon"));
+  });
+
+  test("the second leaves at once", async () => {
+    const { agents, hosts } = await fleet({
+      ...HEALTHY,
+      perform: [["bound", new Promise(() => {})]],
+      finish: ["pending"],
+      abort: ["never"],
+    });
+    const { child, done, says } = start(["migrate", "vm1", "--to", "b", "--hosts", hosts]);
+    await agents.times("finish", 1);
+    child.kill("SIGINT");
+    await says("ending the migration cleanly");
+    child.kill("SIGINT");
+    assert.equal((await done).code, 130);
+    await agents.tetherCut;
+  });
+});
+
+describe("check", () => {
+  test("exits with 0 when nothing stands in the way", async () => {
+    const { hosts } = await fleet({ ...HEALTHY, prepare: [["validated", "ok"]] });
+    const { code, out } = await run("check", "vm1", "--to", "b", "--hosts", hosts);
+    assert.equal(code, 0);
+    assert.match(out, /nothing stands in the way of vm1 moving from a to b/);
+  });
+
+  test("lists every blocker of both ends with its remedy, and exits with 6", async () => {
+    const { hosts } = await fleet({
+      ...HEALTHY,
+      prepare: [["validated", "ok"]],
+      blockers: {
+        source: [{ reason: "MIGRATION_BLOCKED", subject: "vm1", description: "a host device" }],
+        destination: [{ reason: "DISK_MISSING", subject: "root", description: "no such file" }],
+      },
+    });
+    const { code, out } = await run("check", "vm1", "--to", "b", "--hosts", hosts);
+    assert.equal(code, 6);
+    assert.match(out, /on a:\n {2}MIGRATION_BLOCKED \(vm1\): a host device → Remove/);
+    assert.match(out, /on b:\n {2}DISK_MISSING \(root\): no such file → Mount/);
+  });
+});
+
+describe("looking", () => {
+  test("resolve asks both ends and exits with the verdict's code", async () => {
+    const { hosts } = await fleet({ finish: ["returned"] });
+    const { code, out } = await run(
+      "resolve",
+      "0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4",
+      "--hosts",
+      hosts,
+    );
+    assert.equal(code, 3);
+    assert.match(out, /vm1: returned, it is the source's/);
+    const none = await fleet({});
+    assert.equal(
+      (await run("resolve", "0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4", "--hosts", none.hosts)).code,
+      5,
+    );
+  });
+
+  test("watch prints what every agent says, until Ctrl-C", async () => {
+    const { hosts } = await fleet({ finish: ["pending"] });
+    const { child, done, says } = start(["watch", "vm1", "--hosts", hosts]);
+    await says("m1 vm1 source@a performing");
+    await says("m1 vm1 destination@b receiving");
+    child.kill("SIGINT");
+    assert.equal((await done).code, 0);
+  });
+
+  test("info shows every agent", async () => {
+    const { hosts } = await fleet({});
+    const { code, out } = await run("info", "a", "--hosts", hosts);
+    assert.equal(code, 0);
+    assert.match(out, /a\/source at 127\.0\.0\.1:[0-9]+\n {2}ferry 0\.1\.0/);
+  });
+});
+
+describe("call", () => {
+  test("prints the answer as JSON, for a method of one answer or many", async () => {
+    const { agents, hosts } = await fleet(HEALTHY);
+    const begin = await run(
+      "call",
+      "Begin",
+      '{"guest_id":"vm1","validate_only":true}',
+      "--address",
+      agents.source,
+    );
+    assert.equal(begin.code, 0, begin.err);
+    assert.equal(JSON.parse(begin.out).description.source_agent_id, "a/source");
+    assert.equal(agents.requests.begin[0]?.validateOnly, true);
+    const perform = await run("call", "Perform", "{}", "--host", "a", "--hosts", hosts);
+    const events = perform.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).event);
+    assert.deepEqual(events, ["bound", "progress", "released"]);
+  });
+
+  test("streams requests from stdin, one a line", async () => {
+    const opened = gate();
+    const { agents } = await fleet({ prepare: [[opened.opened, "prepared", "landed", "ok"]] });
+    void agents.times("heartbeat", 1).then(() => opened.open());
+    const stdin = '{"open":{"migration_id":"m"}}\n\n{"heartbeat":{}}\n';
+    const args = ["call", "DestinationService.Prepare", "-", "--address", agents.destination];
+    const { code, out } = await start(args, { stdin }).done;
+    assert.equal(code, 0);
+    assert.deepEqual(
+      out
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).event),
+      ["prepared", "landed"],
+    );
+  });
+
+  test("shows a fault with its reason and what to do", async () => {
+    const { agents } = await fleet({ begin: [fault("GUEST_UNKNOWN")] });
+    const { code, err } = await run("call", "Begin", "{}", "--address", agents.source);
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /SourceService\.Begin at .*: GUEST_UNKNOWN: .*\nnext: Look for it on the other hosts/,
+    );
+  });
+
+  test("refuses a field the message does not have, before anything is sent", async () => {
+    const { agents } = await fleet(HEALTHY);
+    const { code, err } = await run(
+      "call",
+      "Begin",
+      '{"guestId":"vm1"}',
+      "--address",
+      agents.source,
+    );
+    assert.equal(code, 1);
+    assert.match(err, /BeginRequest has no field guestId/);
+    assert.deepEqual(agents.heard, []);
+  });
+});
+
+test("certs init writes where it is told, and tells what it wrote", async () => {
+  const { code, out } = await run(
+    "certs",
+    "init",
+    "--dir",
+    "certs",
+    "--host",
+    "a=127.0.0.1",
+    "--host",
+    "b=b.example",
+  );
+  assert.equal(code, 0);
+  const paths = out.trim().split("\n");
+  assert.ok(paths.includes("certs/b/host.key"));
+  assert.ok(paths.every((path) => existsSync(join(directory, path))));
+  const again = await run("certs", "init", "--dir", "certs", "--host", "a=127.0.0.1");
+  assert.equal(again.code, 1);
+  assert.match(again.err, /exists already[\s\S]*--force/);
+});
