@@ -25,6 +25,15 @@ const options: CommandLineOptions = {
   sandbox: false,
 };
 
+test("memory is no multiple of 256 KiB under TCG, and what was asked for under KVM", () => {
+  const sizeOf = (accelerator: "kvm" | "tcg") => {
+    const argv = commandLine(sampleSpec(), { ...options, accelerator });
+    return argv[argv.indexOf("-m") + 1];
+  };
+  assert.equal(sizeOf("tcg"), "size=32760K");
+  assert.equal(sizeOf("kvm"), "size=32M");
+});
+
 test("the plainest guest", () => {
   assert.deepEqual(commandLine(sampleSpec(), options), [
     "-nodefaults",
@@ -44,7 +53,7 @@ test("the plainest guest", () => {
     "-smp",
     "cpus=1,sockets=1,cores=1,threads=1",
     "-m",
-    "size=32M",
+    "size=32760K",
     "-chardev",
     "socket,id=monitor-source.qmp,path=/run/ferry/ab/source.qmp,server=on,wait=off",
     "-mon",

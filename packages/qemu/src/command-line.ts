@@ -26,6 +26,7 @@ export interface CommandLineOptions {
   readonly sandbox: boolean;
 }
 
+const KIB = 1024;
 const MIB = 1024 * 1024;
 /** First slots on the root bus; the lower ones are the chipset's. Part of what the guest sees. */
 const DISK_SLOT_FIRST = 0x03;
@@ -46,7 +47,7 @@ export function commandLine(spec: GuestSpec, options: CommandLineOptions): strin
     ["-accel", options.accelerator],
     ["-cpu", spec.cpuModel],
     ["-smp", `cpus=${spec.vcpus},sockets=1,cores=${spec.vcpus},threads=1`],
-    ["-m", `size=${spec.memoryBytes / MIB}M`],
+    ["-m", memorySize(spec.memoryBytes, options.accelerator)],
     ...options.monitors.map((name) => monitor(name, options.runDir)),
     ["-chardev", `file,id=console,path=${doubled(consolePath(options.runDir))},append=on`],
     ["-serial", "chardev:console"],
@@ -56,6 +57,18 @@ export function commandLine(spec: GuestSpec, options: CommandLineOptions): strin
     options.incoming ? ["-incoming", "defer"] : [],
     options.paused ? ["-S"] : [],
   ].flat();
+}
+
+/**
+ * Under TCG a guest gets 8 KiB less than it asks for, so that its memory is no multiple of 256 KiB.
+ * For one that is, QEMU gathers dirty pages by a short cut (include/exec/ram_addr.h:
+ * cpu_physical_memory_sync_dirty_bitmap) which does not always tell a running virtual CPU that a page
+ * counts as clean again: what it writes there next is lost in a copy of several passes. Seen with QEMU
+ * 7.2.22 alone, nothing of ours: 3 of 64 guests hurt; with a size that takes the long way, 0 of 144.
+ * KVM keeps its own count, and is not concerned.
+ */
+function memorySize(bytes: number, accelerator: "kvm" | "tcg"): string {
+  return accelerator === "tcg" ? `size=${bytes / KIB - 8}K` : `size=${bytes / MIB}M`;
 }
 
 const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
