@@ -3,6 +3,7 @@ export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";
 export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
 export { ConfigError, loadConfig, parseConfig } from "./config-file.js";
+export { everyHour } from "./every-hour.js";
 export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";
 export {

@@ -6,6 +6,7 @@ import {
   agentIdOf,
   type Config,
   certificatesOf,
+  everyHour,
   type Logger,
   lookAtQemu,
   makeMetrics,
@@ -129,6 +130,7 @@ export async function startDestinationAgent(
 
     await recover(arrivals);
     server.open();
+    undo.push(everyHour(() => arrivals.sweep(), log));
     return {
       port: server.port,
       metricsPort: endpoint.port,

@@ -118,6 +118,14 @@ export class Arrivals {
     }
   }
 
+  /** Forgets what both sides know and is old enough. */
+  async sweep(now = new Date()): Promise<void> {
+    for (const migrationId of await this.host.store.endings.sweep(now)) {
+      this.#ended.delete(migrationId);
+      if (this.#live.get(migrationId)?.settled) this.#live.delete(migrationId);
+    }
+  }
+
   /** The source heard the verdict and wrote it down: after 7 days it may be forgotten. */
   async acknowledge(migrationId: string, arrival: string): Promise<void> {
     const view = this.#ended.get(migrationId);

@@ -7,6 +7,7 @@ import {
   agentIdOf,
   type Config,
   certificatesOf,
+  everyHour,
   fromWireTransport,
   type Logger,
   lookAtQemu,
@@ -21,6 +22,7 @@ import {
 } from "@ferry/agent-kit";
 import {
   AgentServiceService,
+  Fault,
   GuestServiceService,
   GuestState,
   MigrationServiceService,
@@ -67,7 +69,10 @@ export async function startSourceAgent(
     const audit = await AuditLog.open(config.stateDir, "source");
     undo.push(() => audit.close());
     const keeperPath = await installKeeper(config.runDir);
-    const qemu = lookAtQemu(config);
+    const qemu = lookAtQemu(config).catch((error: unknown) => {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new Fault("QEMU_FAILED", `this host's QEMU cannot be used: ${text}`);
+    });
     qemu.catch(() => {}); // awaited below
     const residents = new Residents({ config, log, metrics, store });
     const departures = new Departures(departuresHost(), residents);
@@ -123,7 +128,12 @@ export async function startSourceAgent(
     await recover(residents, departures);
     residents.watchDisk();
     server.open();
-    await qemu;
+    undo.push(everyHour(() => departures.sweep(), log));
+    await qemu.catch((error: unknown) => {
+      // Guests that live here must still be able to leave.
+      if (residents.list().length === 0) throw error;
+      log.error({ err: error }, "guests here go on, and none can be started");
+    });
     return {
       port: server.port,
       metricsPort: endpoint.port,

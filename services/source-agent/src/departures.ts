@@ -152,6 +152,14 @@ export class Departures {
     );
   }
 
+  /** Forgets what both sides know and is old enough. */
+  async sweep(now = new Date()): Promise<void> {
+    for (const migrationId of await this.host.store.endings.sweep(now)) {
+      this.#ended.delete(migrationId);
+      if (this.#live.get(migrationId)?.settled) this.#live.delete(migrationId);
+    }
+  }
+
   /** This agent ends: nobody is told anything more. */
   close(): void {
     for (const departure of this.#live.values()) departure.meet?.close();
@@ -160,14 +168,14 @@ export class Departures {
 
   /** A guest that was kept is recalled there, so that its arrival need not wait for its cut. */
   async #sayGoodbye(departure: Departure): Promise<void> {
-    if (departure.meet === undefined) return;
-    departure.meet.restate();
-    if (departure.record.arrival !== "0") {
-      await departure.changes.until(() => departure.verdictHeard !== undefined, {
-        withinMs: RECALL_MS,
-      });
+    departure.meet?.restate();
+    const bound = departure.record.arrival !== "0"; // before that nobody else knows of it
+    const heard = () => departure.verdictHeard !== undefined;
+    if (bound) await departure.changes.until(heard, { withinMs: RECALL_MS });
+    if (!bound || heard()) {
+      await this.host.store.endings.acknowledge(departure.migrationId);
     }
-    departure.meet.close();
+    departure.meet?.close();
   }
 }
 
