@@ -144,6 +144,7 @@ test("incoming, paused, sandboxed, with several CPUs under KVM", () => {
     "kvm",
     "host,-hle",
     "cpus=4,sockets=1,cores=4,threads=1",
+    "size=32M",
     "-incoming",
     "defer",
     "-S",
