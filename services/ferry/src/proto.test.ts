@@ -141,12 +141,17 @@ function armsOf(field: readonly Field[], arm: number): readonly Field[] {
 }
 
 function sampleOf(field: Field): unknown {
-  if (field.typeName.endsWith("Entry")) return { key: "value" };
-  const one = valueOf(field);
+  if (isMap(field)) return { key: "value" };
+  const one = oneOf(field);
   return field.label === "LABEL_REPEATED" ? [one, one] : one;
 }
 
-function valueOf({ type, typeName, name }: Field): unknown {
+/** proto-loader's descriptors name a map's entries, and do not describe them. */
+function isMap({ type, typeName }: Field): boolean {
+  return type === "TYPE_MESSAGE" && find(typeName) === undefined;
+}
+
+function oneOf({ type, typeName, name }: Field): unknown {
   if (type === "TYPE_ENUM") return (named(typeName).type as Descriptor).value?.at(-1)?.name;
   if (typeName.endsWith("Timestamp")) return { seconds: "1700000000", nanos: 250_000_000 };
   if (type === "TYPE_MESSAGE") return samplesOf(named(typeName) as Message)[0];
@@ -155,15 +160,17 @@ function valueOf({ type, typeName, name }: Field): unknown {
   return scalar;
 }
 
-function named(
-  typeName: string,
-): Exclude<AnyDefinition, Record<string, unknown>> & { type: object } {
+function named(typeName: string): { readonly type: object } {
+  const found = find(typeName);
+  assert.ok(found !== undefined && !isService(found), `no type ${typeName}`);
+  return found;
+}
+
+function find(typeName: string): AnyDefinition | undefined {
   const wanted = typeName.replace(/^\./, "");
-  const found = Object.entries(loaded).find(
+  return Object.entries(loaded).find(
     ([name]) => name === wanted || name.endsWith(`.${wanted}`),
-  );
-  assert.ok(found !== undefined && "format" in found[1], `no type ${typeName}`);
-  return found[1] as never; // a message or an enum: both have a type
+  )?.[1];
 }
 
 /** Everything in the sample must be there: an encoder drops what it does not know. */

@@ -103,7 +103,7 @@ export class Contract {
         );
       }
       const message = this.#message(field);
-      if (message === undefined || message.name.endsWith("Entry")) continue; // a scalar, or a map
+      if (message === undefined) continue; // a scalar, or a map
       for (const each of Array.isArray(inner) ? inner : [inner])
         this.check(each, message, `${where}.${name}`);
     }
