@@ -3,9 +3,9 @@ export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";
 export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
 export { ConfigError, loadConfig, parseConfig } from "./config-file.js";
-export { everyHour } from "./every-hour.js";
 export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";
+export { everyHour } from "./every-hour.js";
 export {
   agentUri,
   checkAgentCertificate,
@@ -20,6 +20,7 @@ export { type CallMetrics, type Metrics, makeMetrics } from "./metrics.js";
 export { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint.js";
 export { type MigrationsKnown, migrationHandlers } from "./migration-service.js";
 export { checkMachine } from "./node-check.js";
+export { type OrphanFound, Orphans, orphansHandler } from "./orphans.js";
 export { peerDialer, tunnelSecurity } from "./peer-dialer.js";
 export { lookAtQemu, type QemuHere, toWireBuild } from "./qemu-here.js";
 export * from "./records.js";

@@ -16,6 +16,7 @@ const CAUSES = [
   "agent_died",
   "shutdown",
 ] as const;
+export const ORPHAN_KINDS = ["process", "run_directory", "cgroup", "record"] as const;
 const OUTCOMES: Record<AgentRole, readonly string[]> = {
   source: ["succeeded", "failed", "cancelled"],
   destination: ["succeeded", "failed", "tether_lost"],
@@ -98,6 +99,12 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
       labelNames: ["role", "state"] as const,
       registers,
     }),
+    orphans: new Gauge({
+      name: "ferry_orphans",
+      help: "What no guest and no migration of this host owns, as it was last looked for: at the start, and by ListOrphans.",
+      labelNames: ["kind"] as const, // process | run_directory | cgroup | record
+      registers,
+    }),
     tethersOpen: new Gauge({
       name: "ferry_tethers_open",
       help: "Prepare streams that hold a guest's life.",
@@ -132,6 +139,7 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
   }).set({ role, version: VERSION }, 1);
   metrics.overrides.inc({ role }, 0);
   metrics.conflicts.inc({ role }, 0);
+  for (const kind of ORPHAN_KINDS) metrics.orphans.set({ kind }, 0);
   for (const outcome of OUTCOMES[role]) {
     const reason = outcome === "succeeded" ? { reason: "none" } : { reason: "unknown" };
     metrics.migrations.inc({ role, outcome, ...reason }, 0);

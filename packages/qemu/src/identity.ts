@@ -37,6 +37,16 @@ export function identify(pid: number, parent: number): ProcessIdentity | undefin
   return { pid, startTime, bootId: currentBootId() };
 }
 
+/** Whoever has this pid now, and its parent's pid; undefined if nobody has. */
+export function identifyAny(
+  pid: number,
+): { readonly identity: ProcessIdentity; readonly parent: number } | undefined {
+  const stat = readStat(pid);
+  const startTime = stat?.[START_TIME];
+  if (startTime === undefined) return undefined;
+  return { identity: { pid, startTime, bootId: currentBootId() }, parent: Number(stat?.[PARENT]) };
+}
+
 /** What became of that very process. Another one with its pid counts as gone. */
 export function stateOf(identity: ProcessIdentity): ProcessState {
   if (identity.bootId !== currentBootId()) return "gone";

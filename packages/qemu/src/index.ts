@@ -17,6 +17,14 @@ export { installKeeper } from "./keeper-script.js";
 export { type KvmProbe, probeKvm } from "./kvm.js";
 export type { Death } from "./last-word.js";
 export { type LaunchOptions, launchQemu } from "./launch.js";
+export { findTraces, type Places, type Seen, type Trace } from "./orphans.js";
+export {
+  endOrphan,
+  everRan,
+  removeOrphanCgroup,
+  removeOrphanDirectory,
+  removeSwept,
+} from "./orphans-sweep.js";
 export {
   cancelOutgoing,
   continueOutgoing,

@@ -11,6 +11,7 @@ import {
   lookAtQemu,
   makeMetrics,
   migrationHandlers,
+  orphansHandler,
   type QemuHere,
   type RunningAgent,
   serve,
@@ -34,6 +35,7 @@ import { finishHandler } from "./finish.js";
 import { infoHandler } from "./info.js";
 import { meetHandler } from "./meet.js";
 import { migrationsKnown } from "./migrations.js";
+import { orphansOf } from "./orphans.js";
 import { Ports } from "./ports.js";
 import { prepareHandler } from "./prepare.js";
 import { recover } from "./recover.js";
@@ -78,6 +80,8 @@ export async function startDestinationAgent(
       ...admissionOf(qemu),
     };
     const arrivals = new Arrivals(host);
+    const orphans = orphansOf(arrivals);
+    undo.push(() => orphans.close());
 
     const draining = () => server.phase === "draining";
     const server = await serve({
@@ -110,6 +114,7 @@ export async function startDestinationAgent(
         });
         grpc.addService(AgentServiceService, {
           getInfo: unary(infoHandler({ agentId, config, qemu, arrivals, draining })),
+          listOrphans: unary(orphansHandler(orphans, agentId)),
         });
       },
     });
@@ -129,6 +134,7 @@ export async function startDestinationAgent(
     undo.push(() => endpoint.close());
 
     await recover(arrivals);
+    await orphans.sweepAtStart();
     server.open();
     undo.push(everyHour(() => arrivals.sweep(), log));
     return {

@@ -13,6 +13,7 @@ import {
   lookAtQemu,
   makeMetrics,
   migrationHandlers,
+  orphansHandler,
   peerDialer,
   type RunningAgent,
   serve,
@@ -40,6 +41,7 @@ import { startHandler } from "./guests/start.js";
 import { stopHandler } from "./guests/stop.js";
 import { infoHandler } from "./info.js";
 import { migrationsKnown } from "./migrations.js";
+import { orphansOf } from "./orphans.js";
 import { performHandler } from "./perform.js";
 import { recover } from "./recover.js";
 import { Residents } from "./residents.js";
@@ -76,6 +78,8 @@ export async function startSourceAgent(
     qemu.catch(() => {}); // awaited below
     const residents = new Residents({ config, log, metrics, store });
     const departures = new Departures(departuresHost(), residents);
+    const orphans = orphansOf({ config, log, metrics, audit, residents });
+    undo.push(() => orphans.close());
     undo.push(() => {
       departures.close();
       residents.close();
@@ -113,6 +117,7 @@ export async function startSourceAgent(
         });
         grpc.addService(AgentServiceService, {
           getInfo: unary(infoHandler({ agentId, config, qemu, residents, draining })),
+          listOrphans: unary(orphansHandler(orphans, agentId)),
         });
       },
     });
@@ -126,6 +131,7 @@ export async function startSourceAgent(
     undo.push(() => endpoint.close());
 
     await recover(residents, departures);
+    await orphans.sweepAtStart();
     residents.watchDisk();
     server.open();
     undo.push(everyHour(() => departures.sweep(), log));
