@@ -35,7 +35,8 @@ export class BareQemu {
     const stderr = openSync(join(dir, "stderr"), "w");
     const { kernel, initrd, commandLine = "", memoryMib = 64, extra = [] } = options;
     const argv = [
-      ...["-machine", "q35", "-cpu", "qemu64", "-accel", "tcg", "-m", `${memoryMib}`],
+      // 8 KiB less than whole: see memorySize in packages/qemu/src/command-line.ts.
+      ...["-machine", "q35", "-cpu", "qemu64", "-accel", "tcg", "-m", `${memoryMib * 1024 - 8}K`],
       ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
       ...["-kernel", kernel, "-append", commandLine],
       ...(initrd === undefined ? [] : ["-initrd", initrd]),
