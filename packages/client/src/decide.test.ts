@@ -211,6 +211,16 @@ describe("a walk by the rows", () => {
     }
   });
 
+  test("gives up without a verdict only when nobody is left to ask", () => {
+    for (const step of STEPS) {
+      if (step.row !== "both-silent") continue;
+      const asking: Call[] = ["abandon", "confirm", "abort"];
+      if (!step.from.known.withdrawing) asking.push("finish"); // else it was overtaken
+      const left = asking.filter((call) => call !== step.heard.call && step.to.open.includes(call));
+      assert.deepEqual(left, [], tell(step));
+    }
+  });
+
   test("uses every row", () => {
     const used = new Set(STEPS.map(({ row }) => row));
     const unused = Object.keys(ROWS).filter((row) => !used.has(row as RowId));

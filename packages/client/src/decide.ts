@@ -53,6 +53,8 @@ export interface Known {
   readonly finishing: boolean;
   /** Abort or Finish(abandon) was chosen: landing is no longer asked for. */
   readonly withdrawing: boolean;
+  /** Abort or Finish(abandon) is still being asked. */
+  readonly ending: boolean;
   /** The destination's copy may be whole: its phase is past `receiving`. */
   readonly whole: boolean;
   /** The source said that it keeps the guest, so no landing can follow. */
@@ -71,6 +73,7 @@ export const NOTHING_KNOWN: Known = {
   ordered: false,
   finishing: false,
   withdrawing: false,
+  ending: false,
   whole: false,
   kept: false,
   confirming: false,
@@ -86,9 +89,9 @@ const overAtPerform: Cell = (_known, verdict) =>
   verdict === "landed" || verdict === "perished" ? "perform-over-landed" : "perform-over";
 const performRefused: Cell = ({ ordered }) =>
   ordered ? "perform-refused-ordered" : "perform-refused";
-const nobodyConfirms: Cell = ({ verdict, kept, finishing }) => {
+const nobodyConfirms: Cell = ({ verdict, kept, finishing, ending }) => {
   if (verdict !== undefined || kept) return "confirm-later";
-  return finishing ? "confirm-open" : "both-silent";
+  return finishing || ending ? "confirm-open" : "both-silent";
 };
 const finishSilent =
   (row: RowId): Cell =>
@@ -233,6 +236,8 @@ export function learn(known: Known, heard: Heard): Known {
     }
     case "finish":
       return { ...known, verdict, finishing: known.finishing && !NO_HELP.has(word) };
+    case "abandon":
+      return { ...known, verdict, ending: known.ending && !NO_HELP.has(word) };
     case "abort":
       return { ...known, verdict, kept: known.kept || word === "aborted" };
     case "confirm":
@@ -251,7 +256,7 @@ export function afterMove(known: Known, move: Move): Known {
       return known.ordered ? known : { ...known, ordered: true, finishing: true };
     case "abort":
     case "abandon":
-      return { ...known, withdrawing: true, finishing: false };
+      return { ...known, withdrawing: true, ending: true, finishing: false };
     case "confirm":
     case "askBoth":
       // What could not be confirmed before may be now: a verdict has come since.

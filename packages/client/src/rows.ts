@@ -452,8 +452,8 @@ export const ROWS = {
   },
   "confirm-open": {
     call: "Confirm",
-    knew: "The same, without a verdict, while Finish(land) is still being asked.",
-    next: "Go on asking Finish(land).",
+    knew: "The same, without a verdict, while Finish or Abort is still being asked.",
+    next: "Go on asking those.",
     move: "wait",
   },
   "both-silent": {
