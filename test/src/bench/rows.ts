@@ -1,0 +1,151 @@
+/*
+ * What the benchmark measures, and what each number must be. Times are milliseconds, memory is MB of
+ * 10^6 bytes. A row with a floor is measured in pairs, turn by turn with something that does less:
+ * its ratio is the middle one of the pairs' own, so that a machine that slows down slows both.
+ */
+
+export type Unit = "ms" | "MB" | "MB/s";
+
+/** Of which number something is asked. */
+export type Measure = "median" | "p95" | "max" | "ratio";
+
+export interface Target {
+  readonly measure: Measure;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+export interface Row {
+  readonly title: string;
+  readonly unit: Unit;
+  /** What the floor is, if there is one. */
+  readonly floor?: string;
+  /** Undefined: measured to explain another row. */
+  readonly target?: Target;
+}
+
+const BARE = "a bare driver";
+const KILL = { measure: "p95", atMost: 50 } as const;
+
+const table = {
+  "outside-qemu": {
+    title: "idle 256 MiB guest, the five steps less QEMU's own migration",
+    unit: "ms",
+    floor: BARE,
+    target: { measure: "ratio", atMost: 2 },
+  },
+  wall: { title: "the same, the five steps", unit: "ms", floor: BARE },
+  blackout: { title: "the same, STOP to RESUME", unit: "ms", floor: BARE },
+  gate: { title: "the same, waiting to be let through the gate", unit: "ms", floor: BARE },
+  "hand-over": {
+    title: "the same, source completed to destination RESUME",
+    unit: "ms",
+    floor: BARE,
+    target: { measure: "median", atMost: 5 },
+  },
+  "controller-killed-prepared": {
+    title: "controller killed, guest prepared: reaped after",
+    unit: "ms",
+    target: KILL,
+  },
+  "controller-killed-receiving": {
+    title: "controller killed, guest receiving: reaped after",
+    unit: "ms",
+    target: KILL,
+  },
+  "controller-killed-loaded": {
+    title: "controller killed, guest loaded: reaped after",
+    unit: "ms",
+    target: KILL,
+  },
+  "controller-killed-five": {
+    title: "controller killed, five guests prepared: the last reaped after",
+    unit: "ms",
+    target: KILL,
+  },
+  "controller-killed-five-loaded": {
+    title: "controller killed, five guests loaded: the last reaped after",
+    unit: "ms",
+  },
+  "agent-killed-prepared": {
+    title: "destination agent killed, guest prepared: reaped after",
+    unit: "ms",
+    target: KILL,
+  },
+  "agent-killed-receiving": {
+    title: "destination agent killed, guest receiving: reaped after",
+    unit: "ms",
+    target: KILL,
+  },
+  "agent-killed-loaded": {
+    title: "destination agent killed, guest loaded: reaped after",
+    unit: "ms",
+    target: KILL,
+  },
+  "controller-frozen-1s-3s": {
+    title: "controller frozen, keepalive 1 s / 3 s: reaped after",
+    unit: "ms",
+    target: { measure: "max", atMost: 4_200 },
+  },
+  "controller-frozen-2s-8s": {
+    title: "controller frozen, keepalive 2 s / 8 s: reaped after",
+    unit: "ms",
+    target: { measure: "max", atMost: 10_200 },
+  },
+  "destination-frozen-qemu": {
+    title: "destination's QEMU frozen at the switchover: source runs again after",
+    unit: "ms",
+    target: { measure: "max", atMost: 2_000 },
+  },
+  "destination-frozen-host": {
+    title: "destination's QEMU and agent frozen: source runs again after",
+    unit: "ms",
+    target: { measure: "max", atMost: 2_000 },
+  },
+  tunnel: {
+    title: "tunnel, 840 MiB of random memory",
+    unit: "MB/s",
+    floor: "direct, encrypted",
+    target: { measure: "ratio", atLeast: 0.5 },
+  },
+  "tunnel-plain": {
+    title: "tunnel, 840 MiB of random memory",
+    unit: "MB/s",
+    floor: "direct, in the clear",
+  },
+  "memory-pump": {
+    title: "one end of a tunnel at full speed, at its peak",
+    unit: "MB",
+    target: { measure: "max", atMost: 160 },
+  },
+  "memory-source-idle": {
+    title: "source agent, idle",
+    unit: "MB",
+    target: { measure: "max", atMost: 80 },
+  },
+  "memory-destination-idle": {
+    title: "destination agent, idle",
+    unit: "MB",
+    target: { measure: "max", atMost: 80 },
+  },
+  "memory-per-guest": {
+    title: "source agent, more for each resident guest",
+    unit: "MB",
+    target: { measure: "median", atMost: 1 },
+  },
+  "memory-keeper": { title: "a keeper", unit: "MB", target: { measure: "max", atMost: 2 } },
+  "memory-source-growth": {
+    title: "source agent, more after 120 migrations than after 20",
+    unit: "MB",
+    target: { measure: "max", atMost: 5 },
+  },
+  "memory-destination-growth": {
+    title: "destination agent, more after 120 migrations than after 20",
+    unit: "MB",
+    target: { measure: "max", atMost: 5 },
+  },
+} as const satisfies Record<string, Row>;
+
+export type RowId = keyof typeof table;
+export const ROWS: Readonly<Record<RowId, Row>> = table;
+export const ROW_IDS = Object.keys(table) as readonly RowId[]; // keys of a literal
