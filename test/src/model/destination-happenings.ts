@@ -1,0 +1,163 @@
+/*
+ * What can happen next at a destination: orders, words over Meet in any order and at any time, and
+ * news, which is a fact that can be heard for as long as it is true.
+ */
+import { type DestinationHeard, type SourceWord, sourceWord } from "@ferry/protocol";
+import { destinationActs, destinationQemu, keeper } from "./destination-acts.js";
+import { comesBack, destinationFaults, lawOfSweep } from "./destination-faults.js";
+import { type Emit, nameOf, type Say } from "./happening.js";
+import { destinationAt, destinationHears, isPresent, withDestination } from "./hearing.js";
+import type { Here } from "./here.js";
+import type { Protocol, Setting } from "./setting.js";
+import { isUnlanded, lawOfDiscard } from "./unlanded.js";
+import {
+  ARRIVALS_MAX,
+  type DestinationHost,
+  destinationOf,
+  qemuAlive,
+  type World,
+} from "./world.js";
+
+export function destinationHappenings(
+  world: World,
+  at: number,
+  protocol: Protocol,
+  setting: Setting,
+  emit: Emit,
+): void {
+  const host = destinationAt(world, at);
+  const who = nameOf(at);
+  const say: Say = (what, calm, next, broken) => emit({ who, what, calm, next, broken });
+  const here: Here = { world, at, host, protocol, setting, say };
+  if (host.agent) {
+    orders(here);
+    words(here);
+    news(here);
+    destinationActs(here);
+  } else say("agent comes back", true, comesBack(here), lawOfSweep(here));
+  destinationQemu(here);
+  keeper(here);
+  destinationFaults(here);
+}
+
+function hears(
+  { world, at, protocol, say }: Here,
+  heard: DestinationHeard,
+  calm: boolean,
+  also: Partial<DestinationHost> = {},
+): void {
+  const before = Object.keys(also).length === 0 ? world : withDestination(world, at, also);
+  const next = destinationHears(before, protocol, at, heard);
+  say(
+    `hears ${heard}`,
+    calm,
+    next,
+    lawOfDiscard(destinationAt(world, at), heard, destinationAt(next, at)),
+  );
+}
+
+function orders(here: Here): void {
+  const { world, at, host, protocol, say, setting } = here;
+  prepare(here);
+  hears(here, "abandon", false);
+  const next = destinationHears(world, protocol, at, "ordered");
+  const heeded = protocol.destination[host.phase].ordered !== "refuse";
+  const landable = isUnlanded(host) || host.phase === "untying";
+  say(
+    "hears ordered",
+    false,
+    heeded && landable ? withDestination(next, at, { ordered: true }) : next,
+  );
+  if (mayOverride(here)) hears(here, "override", false, { overridden: true });
+  // The tether breaks, sooner or later, when nobody holds it any more; hearing of it takes time.
+  if (host.tether === "held")
+    say("tether is cut", true, withDestination(world, at, { tether: "cut" }));
+  if (host.tether === "cut") hears(here, "cut", true, { tether: "none" });
+  if (setting.monitorsFail && qemuAlive(host)) {
+    const queue = host.queue.filter((effect) => effect !== "cont" && effect !== "look");
+    hears(here, "restarted", false, { queue, answer: "none" });
+  }
+}
+
+/** A new arrival under this id. Its number is new to whoever was told an earlier one. */
+function prepare({ world, at, host, protocol, say }: Here): void {
+  const next = destinationHears(world, protocol, at, "prepare");
+  if (next === world) return;
+  const untold =
+    host.arrivals > 0 && !host.endpointTold && host.told[host.arrivals - 1] === "pending";
+  const arrivals = untold ? host.arrivals : host.arrivals + 1;
+  if (arrivals > ARRIVALS_MAX) return;
+  const anew: Partial<DestinationHost> = {
+    arrivals,
+    tether: "held",
+    endpointTold: false,
+    ordered: false,
+    ran: false,
+    old: false,
+    overridden: false,
+    ...(protocol.wordsNameArrivals
+      ? { saidReleased: false, saidBereft: false, saidRecalled: false }
+      : {}),
+  };
+  say("hears prepare", false, withDestination(next, at, anew));
+}
+
+function mayOverride({ world, setting }: Here): boolean {
+  if (setting.override === "never") return false;
+  if (setting.override === "lying") return true;
+  return !world.source.agent && world.source.qemu === "dead";
+}
+
+/** A word may come late, twice, out of order or never; the source's present one is restated. */
+function words(here: Here): void {
+  const { world, at, host, protocol } = here;
+  if (host.phase === "empty") return;
+  const { source } = world;
+  const meant = source.agent && isPresent(world, source.arrival, protocol);
+  const mine = meant && destinationOf(source.arrival) === at;
+  if (host.dialled) {
+    const dialling = source.agent && source.phase === "meeting" && source.target === at;
+    const next = destinationHears(world, protocol, at, "met");
+    const after = destinationAt(next, at);
+    const told = isUnlanded(after) && after.phase !== "preparing" && after.phase !== "prepared";
+    here.say(
+      "hears met",
+      dialling || mine,
+      told && !after.endpointTold ? withDestination(next, at, { endpointTold: true }) : next,
+    );
+  }
+  const restated = (word: SourceWord) => mine && sourceWord(source.phase) === word;
+  if (host.saidReleased) hears(here, "released", restated("released"));
+  if (host.saidBereft) hears(here, "bereft", restated("bereft"));
+  if (host.saidRecalled) hears(here, "recalled", restated("recalled"));
+}
+
+function news(here: Here): void {
+  const { host, world, at, protocol, say } = here;
+  switch (host.qemu) {
+    case "listening":
+      hears(here, "listening", true);
+      break;
+    case "loaded":
+      hears(here, "loaded", true);
+      break;
+    case "dead":
+      hears(here, "qemuGone", true);
+      break;
+    default:
+  }
+  if (host.keeper === "freed" || host.keeper === "freedGone") hears(here, "freed", true);
+  if (host.keeper === "gone" || host.keeper === "freedGone") hears(here, "keeperGone", true);
+  if (host.answer !== "none") {
+    const heard = host.answer === "ran" ? "ran" : "contRefused";
+    const next = destinationHears(world, protocol, at, heard);
+    say(`hears ${heard}`, true, withDestination(next, at, { answer: "none" }));
+  }
+  if (host.qemu === "receiving") hears(here, "waited", !isSending(here));
+}
+
+/** The source's QEMU may still fill this one. */
+function isSending({ world, at }: Here): boolean {
+  const { peer } = world.source;
+  return peer !== 0 && destinationOf(peer) === at;
+}

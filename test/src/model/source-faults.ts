@@ -1,0 +1,45 @@
+/* How the source's host fails, and how its agent comes back. */
+import type { Say } from "./happening.js";
+import { sourceHears, sourceSays, withSource } from "./hearing.js";
+import type { Protocol, Setting } from "./setting.js";
+import { destinationOf, type SourceHost, type World } from "./world.js";
+
+const ASLEEP: Partial<SourceHost> = {
+  agent: false,
+  phase: "idle",
+  target: 0,
+  arrival: 0,
+  wentOn: false,
+  perished: false,
+  queue: [],
+};
+
+export function sourceFaults(world: World, setting: Setting, say: Say): void {
+  const { source } = world;
+  if (setting.agentsDie && source.agent) say("agent dies", false, withSource(world, ASLEEP));
+  if (!setting.powerFails) return;
+  const off = withSource(world, { ...ASLEEP, qemu: "dead", peer: 0 });
+  say("host loses its power", false, withSource(off, { synced: source.disk }));
+  if (source.disk !== source.synced) {
+    say(
+      "host loses its power and what was not synced",
+      false,
+      withSource(off, { disk: source.synced }),
+    );
+  }
+}
+
+/** The agent reads its record, and hears `restarted` before anything else but a death. */
+export function comesBack(world: World, protocol: Protocol): World {
+  const { disk, qemu: found } = world.source;
+  const up = withSource(world, {
+    agent: true,
+    phase: disk?.phase ?? "idle",
+    arrival: disk?.arrival ?? 0,
+    target: disk === undefined || disk.arrival === 0 ? 0 : destinationOf(disk.arrival),
+    wentOn: disk !== undefined,
+  });
+  const said = sourceSays(up, protocol);
+  const looked = found === "dead" ? sourceHears(said, protocol, "qemuGone") : said;
+  return sourceHears(looked, protocol, "restarted");
+}

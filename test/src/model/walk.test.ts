@@ -1,0 +1,89 @@
+/*
+ * Goal: no loss, delay, repeat or crash may run the guest twice, wake an older copy of it, or leave
+ * somebody waiting for ever. Method: walk every world that the two real tables can reach, under a
+ * controller that gives any order at any time and faults that never run out. Nothing is sampled, so
+ * there is no seed. And then the other way round: with one rule taken away, the walk must find the
+ * story that the rule is there for.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { explore } from "./explore.js";
+import { ALL_FAULTS, FERRY, type Protocol, type Setting } from "./setting.js";
+import { QUICK } from "./walks.js";
+
+for (const { title, setting } of QUICK) {
+  test(`no law breaks and every world can come to rest: ${title}`, () => {
+    const { broken, worlds, rests } = explore(FERRY, setting);
+    assert.equal(broken, undefined, `${broken?.law}\n${broken?.story}`);
+    assert.ok(worlds > 10_000, `only ${worlds} worlds were walked`);
+    assert.ok(rests.has("at home: it never left, or came back"));
+    assert.ok(rests.has("moved: it lives, or has ended, over there"));
+  });
+}
+
+const NO_LOST_DISKS: Setting = { ...ALL_FAULTS, disksFail: false };
+
+test("two copies run only if a person lies: the override is all that stands in for a word", () => {
+  const { broken } = explore(FERRY, { ...NO_LOST_DISKS, override: "lying" });
+  assert.equal(broken?.law, "the guest never runs twice");
+  assert.match(broken.story, /hears override/);
+});
+
+interface Hole {
+  readonly without: string;
+  readonly protocol: Partial<Protocol>;
+  readonly setting: Setting;
+  readonly law: RegExp;
+}
+
+const HOLES: readonly Hole[] = [
+  {
+    without: "the arrival's number in every word",
+    protocol: { wordsNameArrivals: false },
+    setting: { ...ALL_FAULTS, qemusDie: false, keepersDie: false, monitorsFail: false },
+    law: /only on `returned`|never runs twice/,
+  },
+  {
+    without: "a look whether the guest runs, before a completed copy is released",
+    protocol: { looksBeforeRelease: false },
+    setting: NO_LOST_DISKS,
+    law: /after its release the guest runs at the source/,
+  },
+  {
+    without: "the fsync of `performing`, a truthful override",
+    protocol: { sourceDurability: { ...FERRY.sourceDurability, performing: "write" } },
+    setting: { ...NO_LOST_DISKS, override: "truthful" },
+    law: /never runs twice/,
+  },
+  {
+    without: "a record of `released`",
+    protocol: { sourceDurability: { ...FERRY.sourceDurability, released: "none" } },
+    setting: NO_LOST_DISKS,
+    law: /after its release the source wakes the guest only/,
+  },
+  {
+    without: "the fsync of `landing`",
+    protocol: { destinationDurability: { ...FERRY.destinationDurability, landing: "write" } },
+    setting: NO_LOST_DISKS,
+    law: /on disk before `cont`/,
+  },
+  {
+    without: "the fsync of `landed`",
+    protocol: { destinationDurability: { ...FERRY.destinationDurability, landed: "write" } },
+    setting: NO_LOST_DISKS,
+    law: /a verdict, once told, never changes/,
+  },
+  {
+    without: "the fsync of `returned`",
+    protocol: { destinationDurability: { ...FERRY.destinationDurability, returned: "write" } },
+    setting: NO_LOST_DISKS,
+    law: /a verdict, once told, never changes/,
+  },
+];
+
+for (const { without, protocol, setting, law } of HOLES) {
+  test(`a law breaks without ${without}`, () => {
+    const { broken } = explore({ ...FERRY, ...protocol }, setting);
+    assert.match(broken?.law ?? "no law broke", law);
+  });
+}
