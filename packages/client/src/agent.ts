@@ -5,6 +5,7 @@
  */
 import {
   type ChannelCredentials,
+  type ChannelOptions,
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
@@ -40,8 +41,9 @@ export class Agent {
     /** "host:port" */
     readonly address: string,
     credentials: ChannelCredentials,
+    options: ChannelOptions = {},
   ) {
-    this.#client = new Client(address, credentials, CHANNEL_OPTIONS);
+    this.#client = new Client(address, credentials, { ...CHANNEL_OPTIONS, ...options });
   }
 
   unary<Request, Response>(

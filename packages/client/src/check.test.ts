@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Verdict } from "@ferry/contract";
+import { credentials } from "@grpc/grpc-js";
 import { Agent } from "./agent.js";
 import { check } from "./check.js";
-import { channelCredentials } from "./credentials.js";
 import { FakeAgents, fault, type Script } from "./fake-agents.js";
 import { connectHost } from "./host.js";
 import { resolve } from "./resolve.js";
@@ -61,7 +61,7 @@ test("resolve takes the destination's word", async () => {
 
 test("resolve says pending when nobody knows or answers", async () => {
   const { host } = await pair({});
-  const silent = new Agent("127.0.0.1:1", channelCredentials({ plaintext: true }));
+  const silent = new Agent("127.0.0.1:1", credentials.createInsecure());
   cleanups.push(() => silent.close());
   const resolution = await resolve("m", [host.source, silent], { timeoutMs: 2_000 });
   assert.equal(resolution.verdict, "pending");

@@ -4,8 +4,9 @@
  * address that now leads to another host is noticed before a word is said. Else the address dialled
  * must be in the certificate, as in any TLS.
  */
+import { isIP } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
-import { type ChannelCredentials, credentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, type ChannelOptions, credentials } from "@grpc/grpc-js";
 
 /** PEM, as read from files. */
 export interface TlsOptions {
@@ -19,12 +20,32 @@ export type Security =
   /** Anybody on the network may listen and speak. For trials. */
   | { readonly plaintext: true; readonly tls?: never };
 
-export function channelCredentials(security: Security, hostId?: string): ChannelCredentials {
-  if (security.tls === undefined) return credentials.createInsecure();
+/** How a channel is made: what it proves, and what it asks of the other end. */
+export interface ChannelSecurity {
+  readonly credentials: ChannelCredentials;
+  readonly options: ChannelOptions;
+}
+
+export function channelSecurity(
+  security: Security,
+  address: string,
+  hostId?: string,
+): ChannelSecurity {
+  if (security.tls === undefined) return { credentials: credentials.createInsecure(), options: {} };
   const { ca, key, cert } = security.tls;
-  return credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert), {
-    checkServerIdentity: (name, certificate) => checkAgent(name, certificate, hostId),
-  });
+  const name = hostOf(address);
+  return {
+    credentials: credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert), {
+      checkServerIdentity: (_name, certificate) => checkAgent(name, certificate, hostId),
+    }),
+    // TLS has no server name for an IP address (RFC 6066), so any will do: the check above has the address.
+    options: isIP(name) === 0 ? {} : { "grpc.ssl_target_name_override": hostId ?? "agent" },
+  };
+}
+
+/** The host of "host:port" or "[ipv6]:port". */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
 /** An error if that certificate is not the one of the agent that was meant. */

@@ -1,6 +1,6 @@
 /* One host: its two agents, and thin calls to them. */
 import { Agent, type CallOptions } from "./agent.js";
-import { channelCredentials, type Security } from "./credentials.js";
+import { channelSecurity, type Security } from "./credentials.js";
 import { Guests } from "./guests.js";
 
 export interface HostAddress {
@@ -28,9 +28,12 @@ export interface Host {
 /** Nothing is dialled before the first call. */
 export function connectHost(options: HostAddress & Security): Host {
   const { hostId } = options;
-  const credentials = channelCredentials(options, hostId);
-  const source = new Agent(options.source, credentials);
-  const destination = new Agent(options.destination, credentials);
+  const connect = (address: string) => {
+    const security = channelSecurity(options, address, hostId);
+    return new Agent(address, security.credentials, security.options);
+  };
+  const source = connect(options.source);
+  const destination = connect(options.destination);
   const expected = {
     source: hostId === undefined ? "" : `${hostId}/source`,
     destination: hostId === undefined ? "" : `${hostId}/destination`,

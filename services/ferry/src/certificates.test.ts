@@ -125,8 +125,11 @@ describe("a connection", () => {
   }
 
   test("is made by a controller that knows the host's name, or only its address", async () => {
+    const warnings: string[] = [];
+    process.on("warning", ({ message }) => warnings.push(message));
     assert.equal((await getInfo(connect(controller(), "a").source)).version, "0.1.0");
     assert.equal((await getInfo(connect(controller()).source)).version, "0.1.0");
+    assert.deepEqual(warnings, []);
   });
 
   test("is refused when another host answers than the one that was meant", async () => {

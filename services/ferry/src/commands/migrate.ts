@@ -124,5 +124,6 @@ function tell(outcome: Outcome, from: string, to: string): string[] {
     perished: `${guestId} PERISHED on ${to}: its QEMU died there after it may have run${because}`,
     pending: `${guestId} is undecided, migration ${outcome.migrationId}${because}`,
   };
-  return [lines[verdict], ...(why?.blockers ?? []).map(blockerLine), `next: ${outcome.next}`];
+  const next = outcome.next.replace(/^(Done|Stop)(: |, )/, "");
+  return [lines[verdict], ...(why?.blockers ?? []).map(blockerLine), `next: ${next}`];
 }
