@@ -97,6 +97,17 @@ test("a keeper that is killed is missed, and its guest is killed from here", asy
   assert.match((await keeper.reaped).summary, /so is its keeper/);
 });
 
+test("words to a keeper that has just died hurt nobody", async (t) => {
+  const host = await testHost(t);
+  const keeper = await host.launch("a");
+  const other = await host.launch("b");
+
+  process.kill(keeper.keeper.pid, "SIGKILL"); // its line breaks while we speak
+  await assert.rejects(Promise.all([keeper.free(), keeper.free(), keeper.kill()]));
+
+  await other.free();
+});
+
 test("a freed guest outlives its keeper, and its end is still seen", async (t) => {
   const host = await testHost(t);
   const keeper = await host.launch("a");

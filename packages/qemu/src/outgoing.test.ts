@@ -25,6 +25,7 @@ import {
   listenUnix,
   migrationPair,
   type Pair,
+  waiting,
 } from "./test-migration.js";
 import { cont, look } from "./vcpu.js";
 
@@ -135,8 +136,7 @@ test("at the gate a guest is taken back, and can be sent again", async (t) => {
 
   // The first destination's QEMU is of no use any more.
   await pair.destinationKeeper.kill();
-  const again = await migrationPair(host, { running: false });
-  await again.sourceKeeper.kill();
+  const again = await waiting(host, "again");
   pair.sent.length = 0;
   await startOutgoing(pair.source, { to: await listenTcp(host, again), ...FAST });
   await atGate(pair);

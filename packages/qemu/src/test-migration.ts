@@ -31,27 +31,34 @@ export async function migrationPair(
   host: TestHost,
   { running = true, argv = [] }: { running?: boolean; argv?: string[] } = {},
 ): Promise<Pair> {
-  const [source, destination] = await Promise.all([
+  const [source, there] = await Promise.all([
     host.guest("source", [...GUEST, ...HEADLESS, ...argv]),
-    host.guest("destination", [...GUEST, ...HEADLESS, ...argv, "-incoming", "defer"]),
+    waiting(host, "destination", argv),
   ]);
   if (running) await cont(source.qmp);
   const sent: OutgoingNews[] = [];
-  const received: IncomingNews[] = [];
   watchOutgoing(source.qmp, (news) => sent.push(news));
-  watchIncoming(destination.qmp, (news) => received.push(news));
-  return {
-    source: source.qmp,
-    destination: destination.qmp,
-    sourceKeeper: source.keeper,
-    destinationKeeper: destination.keeper,
-    sent,
-    received,
-  };
+  return { ...there, source: source.qmp, sourceKeeper: source.keeper, sent };
+}
+
+/** A QEMU that waits for the guest. */
+export async function waiting(
+  host: TestHost,
+  name: string,
+  argv: string[] = [],
+): Promise<Pick<Pair, "destination" | "destinationKeeper" | "received">> {
+  const options = [...GUEST, ...HEADLESS, ...argv, "-incoming", "defer"];
+  const { qmp, keeper } = await host.guest(name, options);
+  const received: IncomingNews[] = [];
+  watchIncoming(qmp, (news) => received.push(news));
+  return { destination: qmp, destinationKeeper: keeper, received };
 }
 
 /** Lets the destination listen on a unix socket; answers where to send. */
-export async function listenUnix(host: TestHost, { destination }: Pair): Promise<Endpoint> {
+export async function listenUnix(
+  host: TestHost,
+  { destination }: Pick<Pair, "destination">,
+): Promise<Endpoint> {
   const endpoint = { kind: "unix", path: join(host.dir, "destination", "incoming") } as const;
   await openIncoming(destination, endpoint);
   return endpoint;
@@ -60,7 +67,7 @@ export async function listenUnix(host: TestHost, { destination }: Pair): Promise
 /** Lets the destination listen on a port, with a key; answers where to send with `sourceKey`. */
 export async function listenTcp(
   host: TestHost,
-  { destination }: Pair,
+  { destination }: Pick<Pair, "destination">,
   sourceKey = KEY,
 ): Promise<Endpoint> {
   const port = await freePort();
