@@ -50,5 +50,4 @@ export { writePskFile } from "./psk.js";
 export { makeRunDirectory, removeRunDirectory } from "./run-directory.js";
 export type { GuestBoot, GuestDisk, GuestNic, GuestSpec } from "./spec.js";
 export { checkSpec, type SpecProblem } from "./spec-form.js";
-export { type Stray, sweepStrays } from "./strays.js";
 export { cont, look, powerdown, type RunState, stop } from "./vcpu.js";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { launchQemu } from "./launch.js";
+import { removeRunDirectory } from "./run-directory.js";
 import { processesOf, QEMU, testHost, until } from "./test-host.js";
 
 test("a QEMU that refuses its command line tells why in its own words", async (t) => {
@@ -39,6 +40,15 @@ test("a path too long for a socket is refused before anything is started", async
   const runDir = join(host.dir, "x".repeat(80));
   await assert.rejects(host.launch("a", { runDir }), /choose a shorter run_dir/);
   assert.deepEqual(processesOf(host.dir), []);
+});
+
+test("nothing is started or removed where a QEMU still lives", async (t) => {
+  const host = await testHost(t);
+  const { keeper, qemu } = await host.launch("a");
+  process.kill(keeper.pid, "SIGKILL"); // nobody guards it, and perhaps nobody has a record of it
+  const refusal = new RegExp(`a QEMU \\(pid ${qemu.pid}\\) still lives in .*/a: .* left alone`);
+  await assert.rejects(host.runDir("a"), refusal);
+  await assert.rejects(removeRunDirectory(join(host.dir, "a")), refusal);
 });
 
 test("no shell reads QEMU's arguments, and nothing of the agent's environment reaches it", async (t) => {
