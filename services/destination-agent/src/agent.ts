@@ -146,6 +146,7 @@ export async function startDestinationAgent(
         await arrivals.changes.until(empty, { withinMs: config.timeouts.drainMs });
         tethers.cutAll("shutdown");
         await arrivals.changes.until(empty, { withinMs: REAP_MS });
+        await arrivals.tidied(); // a cause that was not written down would be lost with us
         await stopAll();
       },
     };

@@ -15,6 +15,7 @@ export class Arrivals {
   readonly #live = new Map<string, Arrival>();
   readonly #reserved = new Set<string>();
   readonly #ended = new Map<string, ArrivalView>();
+  readonly #tidying = new Set<Promise<void>>();
 
   constructor(readonly host: Omit<Host, "settled">) {}
 
@@ -90,7 +91,13 @@ export class Arrivals {
   /** Called once by an arrival that has its verdict, after the verdict is on disk. */
   settled(arrival: Arrival): void {
     this.#ended.set(arrival.migrationId, arrival.view());
-    void this.#tidy(arrival);
+    const tidying = this.#tidy(arrival).finally(() => this.#tidying.delete(tidying));
+    this.#tidying.add(tidying);
+  }
+
+  /** Nothing of what has ended so far is left to be put away or written down. */
+  async tidied(): Promise<void> {
+    await Promise.all(this.#tidying);
   }
 
   async #tidy(arrival: Arrival): Promise<void> {
