@@ -24,6 +24,12 @@ export {
   type Verdict,
   type Why,
 } from "./outcome.js";
+export {
+  type OverridePlan,
+  type OverrideStatement,
+  override,
+  planOverride,
+} from "./override.js";
 export { type Resolution, resolve, type Testimony } from "./resolve.js";
 export { type Move, ROWS, type Row, type RowId } from "./rows.js";
 export { TRANSPORTS, type Transport } from "./transport.js";

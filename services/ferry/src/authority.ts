@@ -16,6 +16,8 @@ export interface Authority extends Issued {
   /** A host's agents: `names` are its DNS names and IP addresses. */
   host(hostId: string, names: readonly string[]): Promise<Issued>;
   controller(name: string): Promise<Issued>;
+  /** A person who may stand in for a host that is gone, and may sweep. */
+  operator(name: string): Promise<Issued>;
 }
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -84,6 +86,7 @@ export async function makeAuthority(days: number): Promise<Authority> {
     key: await pem(keys.privateKey),
     host: (hostId, names) => issue(hostId, `ferry://agent/${hostId}`, names),
     controller: (controller) => issue(controller, `ferry://controller/${controller}`, []),
+    operator: (operator) => issue(operator, `ferry://operator/${operator}`, []),
   };
 }
 

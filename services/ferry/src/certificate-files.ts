@@ -1,6 +1,6 @@
 /*
  * Where certificates go: one directory per host, to be copied to that host's /etc/ferry/tls as it
- * is, and one for the controller. Keys are readable by their owner alone, and nothing that exists is
+ * is, one for the controller and one for an operator. Keys are readable by their owner alone, and nothing that exists is
  * overwritten unless that was asked for: a CA that is lost takes every certificate with it.
  */
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -24,6 +24,7 @@ export interface WriteOptions {
   readonly directory: string;
   readonly hosts: readonly HostNames[];
   readonly controller: string;
+  readonly operator: string;
   readonly force: boolean;
 }
 
@@ -32,7 +33,7 @@ export async function writeCertificates(
   authority: Authority,
   options: WriteOptions,
 ): Promise<string[]> {
-  const { directory, hosts, controller, force } = options;
+  const { directory, hosts, controller, operator, force } = options;
   const files: PemFile[] = [
     { path: join(directory, "ca.crt"), secret: false, text: authority.cert },
     { path: join(directory, "ca.key"), secret: true, text: authority.key },
@@ -46,6 +47,7 @@ export async function writeCertificates(
   for (const { hostId, names } of hosts)
     bearer(hostId, "host", await authority.host(hostId, names));
   bearer("controller", "controller", await authority.controller(controller));
+  bearer("operator", "operator", await authority.operator(operator));
 
   const there = files.filter(({ path }) => existsSync(path));
   if (there.length > 0 && !force) {

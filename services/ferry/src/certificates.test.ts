@@ -3,8 +3,10 @@
  * else gets through. Method: a server that asks for certificates, as an agent does; openssl's own
  * judgement of the files.
  */
+
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +27,7 @@ const OPTIONS = {
     { hostId: "b", names: ["10.9.8.7"] },
   ],
   controller: "night-shift",
+  operator: "ann",
   force: false,
 };
 
@@ -77,6 +80,13 @@ describe("the files", () => {
     ]) {
       assert.equal((statSync(key).mode & 0o777).toString(8), "600");
     }
+  });
+
+  test("the operator's names the operator, and is no agent's", () => {
+    const names = new X509Certificate(readFileSync(file("operator", "operator.crt")))
+      .subjectAltName;
+    assert.match(names ?? "", /URI:ferry:\/\/operator\/ann/);
+    assert.doesNotMatch(names ?? "", /ferry:\/\/agent/);
   });
 
   test("nothing is overwritten unless that was asked for", async () => {

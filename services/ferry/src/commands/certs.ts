@@ -17,6 +17,7 @@ interface Flags {
   readonly dir: string;
   readonly host: readonly HostNames[];
   readonly controller: string;
+  readonly operator: string;
   readonly days: number;
   readonly force?: boolean;
 }
@@ -26,7 +27,9 @@ export function addCerts(program: Command, shell: Shell): void {
     .command("certs")
     .description("Makes certificates for agents and controllers.")
     .command("init")
-    .description("Makes a small CA, one certificate per host, and one for a controller.")
+    .description(
+      "Makes a small CA, one certificate per host, one for a controller and one for an operator.",
+    )
     .option("--dir <directory>", "where to write them", "certs")
     .requiredOption(
       "--host <id=names>",
@@ -34,13 +37,15 @@ export function addCerts(program: Command, shell: Shell): void {
       parseHost,
     )
     .option("--controller <name>", "the controller's name", parseController, "controller")
+    .option("--operator <name>", "the operator's name", parseController, "operator")
     .option("--days <n>", "how long they hold", parseCount, DAYS)
     .option("--force", "overwrites what is there")
     .addHelpText(
       "after",
       `
 DIRECTORY/ca.key signs more of them: keep it off the hosts. DIRECTORY/HOST/ goes to that host as
-/etc/ferry/tls; DIRECTORY/controller/ belongs to whoever calls. Keys are readable by their owner alone.
+/etc/ferry/tls; DIRECTORY/controller/ belongs to whoever calls; DIRECTORY/operator/ belongs to the person who
+may stand in for a host that is gone (\`ferry resolve --fenced\`) and sweep (\`ferry doctor --sweep\`). Keys are readable by their owner alone.
 
 Example:
   ferry certs init --dir certs --host a=10.0.0.1,a.example --host b=10.0.0.2
@@ -48,9 +53,10 @@ Example:
 ${EXIT_HELP}`,
     )
     .action(async (flags: Flags) => {
-      const { dir: directory, host: hosts, controller, days, force = false } = flags;
+      const { dir: directory, host: hosts, controller, operator, days, force = false } = flags;
       const authority = await makeAuthority(days);
-      const paths = await writeCertificates(authority, { directory, hosts, controller, force });
+      const names = { controller, operator };
+      const paths = await writeCertificates(authority, { directory, hosts, ...names, force });
       for (const path of paths) shell.print(path);
     });
 }
@@ -59,9 +65,9 @@ ${EXIT_HELP}`,
 function parseHost(text: string, before: readonly HostNames[] = []): HostNames[] {
   const [hostId = "", list = ""] = text.split("=", 2);
   const names = list.split(",").filter((name) => name !== "");
-  if (!HOST_ID.test(hostId) || hostId === "controller") {
+  if (!HOST_ID.test(hostId) || hostId === "controller" || hostId === "operator") {
     throw new InvalidArgumentError(
-      'a host_id is wanted before "=": 1 to 64 of a-z 0-9 . -, not "controller"',
+      'a host_id is wanted before "=": 1 to 64 of a-z 0-9 . -, not "controller" or "operator"',
     );
   }
   if (names.length === 0) {

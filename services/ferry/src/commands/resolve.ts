@@ -3,6 +3,12 @@ import { Role } from "@ferry/contract";
 import type { Command } from "commander";
 import { EXIT_HELP, VERDICT_EXIT } from "../exit.js";
 import { type Shell, withFleet } from "../shell.js";
+import { type FencedFlags, standIn } from "../stand-in.js";
+
+interface ResolveFlags extends Omit<FencedFlags, "fenced"> {
+  readonly json?: boolean;
+  readonly fenced?: string;
+}
 
 const MEANING = {
   landed: "it is the destination's",
@@ -15,23 +21,36 @@ const MEANING = {
 export function addResolve(program: Command, shell: Shell): void {
   program
     .command("resolve")
-    .description("Asks all agents what became of a migration. It orders nothing.")
+    .description("Asks all agents what became of a migration. Without --fenced it orders nothing.")
     .argument("<migration>", "its id")
     .option("--json", "one JSON object")
+    .option("--fenced <host>", "stand in for this host, which is known to be gone")
+    .option("--reason <text>", "why, for the audit log; with --fenced")
+    .option("--accept-older-memory", "a source is gone: its guest may wake with older memory")
+    .option("--never-landed", "a destination is gone: it is known that the guest never ran there")
+    .option("--yes", "do not ask; with --fenced")
     .addHelpText(
       "after",
       `
 Example:
   ferry resolve 0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4
 
+With --fenced you stand in for a host that is gone for good: powered off, or cut off from its storage and its
+network. If it is not, the guest may run twice. It says what it would do, and asks; it needs an operator's
+certificate, is refused while that host's agent answers, and is written to the audit log.
+  ferry resolve 0b7d3f6e-… --fenced a --reason "power supply burnt" --accept-older-memory
+
 ${EXIT_HELP}`,
     )
-    .action((migrationId: string, flags: { json?: boolean }, command: Command) =>
+    .action((migrationId: string, flags: ResolveFlags, command: Command) =>
       withFleet(command, async (fleet) => {
         const agents = fleet.names.flatMap((name) => {
           const { source, destination } = fleet.host(name);
           return [source, destination];
         });
+        if (flags.fenced !== undefined) {
+          await standIn(migrationId, { ...flags, fenced: flags.fenced }, agents, shell);
+        }
         const resolution = await resolve(migrationId, agents);
         const { verdict, settled, guestId, cause, reason } = resolution;
         if (flags.json) {
