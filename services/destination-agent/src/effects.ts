@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { openMonitor } from "@ferry/agent-kit";
 import type { DestinationEffect } from "@ferry/protocol";
 import {
   commandLine,
@@ -17,13 +18,10 @@ import {
   watchIncoming,
   writePskFile,
 } from "@ferry/qemu";
-import { connect } from "@ferry/qmp";
 import { StoreUnwritable } from "@ferry/store";
 import { startTunnel } from "@ferry/tunnel";
 import type { Arrival } from "./arrival.js";
 
-/** How long a new QEMU may take until its monitor answers, in milliseconds. */
-const MONITOR_TIMEOUT_MS = 15_000;
 /** After a lost answer of `cont` or `query-status`, QEMU is looked at again after this time. */
 const LOOK_AGAIN_MS = 250;
 
@@ -66,7 +64,7 @@ async function launch(arrival: Arrival): Promise<void> {
     });
     guard(arrival, keeper);
     if (arrival.killWanted) return;
-    arrival.qmp = await connect(join(runDir, "destination.qmp"), { timeoutMs: MONITOR_TIMEOUT_MS });
+    arrival.qmp = await openMonitor(join(runDir, "destination.qmp"), keeper);
     follow(arrival);
     await listen(arrival);
     await accepted;
@@ -218,9 +216,9 @@ async function lookThenResume(arrival: Arrival): Promise<void> {
   }
   try {
     if (arrival.qmp === undefined || arrival.qmp.closed) {
-      arrival.qmp = await connect(join(arrival.record.guest.runDir, "destination.qmp"), {
-        timeoutMs: MONITOR_TIMEOUT_MS,
-      });
+      const { keeper, record } = arrival;
+      if (keeper === undefined) return; // its death is heard on its own
+      arrival.qmp = await openMonitor(join(record.guest.runDir, "destination.qmp"), keeper);
       follow(arrival);
     }
     if ((await look(arrival.qmp)).running) {

@@ -203,6 +203,13 @@ export async function watch(departure: Departure, qmp: Qmp): Promise<void> {
       );
       await departure.hear("abort");
     }
+    if (departure.phase === "performing" && stalled && seen.state === "setup") {
+      departure.fail(
+        "QEMU_FAILED",
+        `QEMU did not get through to the destination's within ${stallMs / 1000} s: check the network and what else connects to that port`,
+      );
+      await departure.hear("abort");
+    }
     departure.tick();
   }
 }

@@ -3,13 +3,11 @@
  * monitor of its own. Finding it after a restart disturbs nothing: it is only looked at.
  */
 import { join } from "node:path";
-import { Changes, type GuestRecord, type Logger } from "@ferry/agent-kit";
+import { Changes, type GuestRecord, type Logger, openMonitor } from "@ferry/agent-kit";
 import { GuestState } from "@ferry/contract";
 import { type Death, type Keeper, look } from "@ferry/qemu";
-import { connect, type Qmp } from "@ferry/qmp";
+import type { Qmp } from "@ferry/qmp";
 
-/** How long a new or found QEMU may take until its monitor answers, in milliseconds. */
-const MONITOR_TIMEOUT_MS = 15_000;
 /** A monitor that was lost while its QEMU lives is opened again after this time. */
 const REOPEN_AFTER_MS = 200;
 
@@ -102,9 +100,8 @@ export class Resident {
 
   /** Opens the monitor and looks how the guest is. */
   async open(): Promise<Qmp> {
-    const qmp = await connect(join(this.record.guest.runDir, "source.qmp"), {
-      timeoutMs: MONITOR_TIMEOUT_MS,
-    });
+    if (this.keeper === undefined) throw new Error(this.reason);
+    const qmp = await openMonitor(join(this.record.guest.runDir, "source.qmp"), this.keeper);
     this.qmp = qmp;
     qmp.on("event", ({ event }) => {
       if (["STOP", "RESUME", "SHUTDOWN", "SUSPEND", "WAKEUP", "GUEST_PANICKED"].includes(event)) {
