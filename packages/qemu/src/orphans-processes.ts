@@ -5,7 +5,7 @@
  * directory: QEMU as its standard input, the keeper for its orders.
  */
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { identifyAny, type ProcessIdentity, stateOf } from "./identity.js";
 import { fifoPath } from "./run-directory.js";
 
@@ -54,7 +54,7 @@ async function look(pid: number, root: string): Promise<OurQemu | OurKeeper | un
   const identity = identifyAny(pid)?.identity;
   const argv = await commandLineOf(pid);
   if (identity === undefined || argv === undefined) return undefined;
-  const runDir = runDirOfQemu(argv) ?? runDirOfKeeper(argv, root);
+  const runDir = runDirOfQemu(argv) ?? runDirOfKeeper(argv);
   if (runDir === undefined || dirname(runDir) !== root || !isShortId(basename(runDir))) {
     return undefined;
   }
@@ -114,10 +114,10 @@ function runDirOfQemu(argv: readonly string[]): string | undefined {
   return monitor === undefined ? undefined : dirname(monitor);
 }
 
-/** SHELL [ARGUMENT] ROOT/keeper-HASH.sh RUN_DIRECTORY BINARY … */
-function runDirOfKeeper(argv: readonly string[], root: string): string | undefined {
+/** SHELL [ARGUMENT] …/keeper-HASH.sh RUN_DIRECTORY BINARY … */
+function runDirOfKeeper(argv: readonly string[]): string | undefined {
   const at = argv.slice(0, 3).findIndex((value) => KEEPER_SCRIPT.test(basename(value)));
-  return at > 0 && dirname(argv[at] ?? "") === join(root) ? argv[at + 1] : undefined;
+  return at > 0 ? argv[at + 1] : undefined;
 }
 
 /** Undefined if it is gone, or has none: a zombie, the kernel's own. */

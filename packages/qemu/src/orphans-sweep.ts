@@ -8,7 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { connect } from "@ferry/qmp";
 import { killByIdentity, type ProcessIdentity, stateOf } from "./identity.js";
-import type { Seen } from "./orphans.js";
+import { type Seen, stampOf } from "./orphans.js";
 import { readProcesses } from "./processes.js";
 import { look } from "./vcpu.js";
 
@@ -61,7 +61,7 @@ export async function removeOrphanDirectory(seen: Seen): Promise<string> {
     return `a QEMU (pid ${there.qemu.pid}) lives in it`;
   }
   const cgroups = await cgroupsOf(seen.path);
-  const aside = join(dirname(seen.path), `${SWEPT}${seen.dev}.${seen.ino}`);
+  const aside = join(dirname(seen.path), `${SWEPT}${seen.stamp}`);
   if (!isSame(seen.path, seen)) return ""; // gone already, or another one by now
   renameSync(seen.path, aside);
   if (!isSame(aside, seen)) {
@@ -110,9 +110,9 @@ async function cgroupsOf(runDir: string): Promise<string[]> {
   return list.split("\n").filter((path) => basename(path) === basename(runDir));
 }
 
-function isSame(path: string, { dev, ino }: Seen): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found !== undefined && found.dev === dev && found.ino === ino;
+function isSame(path: string, { stamp }: Seen): boolean {
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return found !== undefined && stampOf(found) === stamp;
 }
 
 function exists(path: string): boolean {

@@ -3,16 +3,17 @@
  * directories and cgroups, brought together by the name they share. Nothing is judged here, and
  * nothing is touched; who owns what is written in records, which this package does not know.
  */
+import type { BigIntStats } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { CgroupPlacement } from "./cgroup.js";
 import { findProcesses, isShortId, type OurKeeper, type OurQemu } from "./orphans-processes.js";
 
-/** A directory that was looked at; another one of the same name is not it. */
+/** A directory that was looked at. */
 export interface Seen {
   readonly path: string;
-  readonly dev: number;
-  readonly ino: number;
+  /** Differs from that of any other directory that takes this name, and after anything was put in it. */
+  readonly stamp: string;
   /** Since it was made, or last changed, in milliseconds. */
   readonly ageMs: number;
 }
@@ -75,10 +76,15 @@ async function directoriesIn(parent: string): Promise<(Seen & { readonly name: s
 }
 
 async function see(path: string): Promise<Seen | undefined> {
-  const found = await stat(path).catch(() => undefined); // it is gone already
+  const found = await stat(path, { bigint: true }).catch(() => undefined); // it is gone already
   if (found === undefined) return undefined;
-  const { dev, ino, mtimeMs, ctimeMs, birthtimeMs } = found;
-  return { path, dev, ino, ageMs: Date.now() - Math.max(mtimeMs, ctimeMs, birthtimeMs) };
+  const changed = [found.mtimeMs, found.ctimeMs, found.birthtimeMs].map(Number);
+  return { path, stamp: stampOf(found), ageMs: Date.now() - Math.max(...changed) };
+}
+
+/** File systems hand out the number of a directory that was removed at once again: times tell them apart. */
+export function stampOf({ dev, ino, birthtimeNs, mtimeNs }: BigIntStats): string {
+  return [dev, ino, birthtimeNs, mtimeNs].join(".");
 }
 
 async function isEmpty(cgroup: string): Promise<boolean> {
