@@ -36,7 +36,9 @@ export async function linuxGuest(): Promise<LinuxGuest> {
   const dir = join(cache, "linux");
   if (!existsSync(dir)) await make(dir);
   const initrdPath = join(dir, "initrd");
-  await writeFile(initrdPath, await initrd(dir)); // always: init.sh may have changed
+  const contents = await initrd(dir); // anew: init.sh may have changed
+  const there = existsSync(initrdPath) ? await readFile(initrdPath) : undefined;
+  if (there === undefined || !there.equals(contents)) await writeFile(initrdPath, contents);
   return {
     kernelPath: join(dir, "vmlinuz"),
     initrdPath,

@@ -7,6 +7,8 @@ import { readdirSync, readFileSync } from "node:fs";
 
 export interface SeenProcess {
   readonly pid: number;
+  /** Process id of its parent; 0 if it was gone before it could be asked. */
+  readonly parent: number;
   readonly commandLine: string;
 }
 
@@ -17,7 +19,7 @@ export function processesMentioning(text: string): SeenProcess[] {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     const commandLine = commandLineOf(pid);
-    if (commandLine.includes(text)) seen.push({ pid, commandLine });
+    if (commandLine.includes(text)) seen.push({ pid, parent: parentOf(pid), commandLine });
   }
   return seen;
 }
@@ -28,6 +30,16 @@ function commandLineOf(pid: number): string {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
   } catch {
     return "";
+  }
+}
+
+/** The second word after the name, which is in brackets and may hold anything (proc(5)). */
+function parentOf(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch {
+    return 0;
   }
 }
 

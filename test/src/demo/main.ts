@@ -1,0 +1,78 @@
+/*
+ * npm run demo: a running guest moves between two hosts, and its controller dies and freezes on the way.
+ * Everything it starts is ended by process id, also after Ctrl-C.
+ *
+ *   --keep    leave the hosts running at the end, until Ctrl-C, to try the `ferry` command on
+ */
+import type { Hosts } from "../harness/hosts.js";
+import { bold, duration, print } from "./picture.js";
+import { move, strike } from "./scenes.js";
+import { setUp } from "./stage.js";
+
+let hosts: Hosts | undefined;
+let closing: Promise<void> | undefined;
+const close = () => {
+  closing ??= hosts?.close() ?? Promise.resolve();
+  return closing;
+};
+
+const interrupted = new Promise<NodeJS.Signals>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, resolve);
+});
+void interrupted.then(async (signal) => {
+  print(`${signal}: cleaning up`);
+  await close();
+  process.exit(signal === "SIGINT" ? 130 : 143);
+});
+
+try {
+  const from = performance.now();
+  await play();
+  await close();
+  print();
+  print(`All of that took ${duration(performance.now() - from)}, and nothing is left behind.`);
+  print(
+    "To try next: npm test · docs/controller.md, to write a controller · docs/operations.md, to run it",
+  );
+  print("             npm run demo -- --keep, for two hosts to play with");
+} catch (error) {
+  if (closing === undefined) {
+    print(`The demonstration broke: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  }
+} finally {
+  await close();
+}
+
+async function play(): Promise<void> {
+  print(bold("Ferry moves a running guest, and never leaves it running twice."));
+  print();
+  const stage = await setUp((started) => {
+    hosts = started;
+  });
+  const [one, two] = stage.hosts.pair;
+  await move(stage, "It moves to the other host, QEMU to QEMU, encrypted.", [one, two], []);
+  await move(
+    stage,
+    "It moves back, through the agents' own gRPC stream.",
+    [two, one],
+    ["--transport", "tunnel"],
+  );
+  await strike(stage, "The controller is killed in the middle of a move.", [one, two], {
+    signal: "SIGKILL",
+    words: "nobody is left to clean up",
+  });
+  await strike(stage, "The controller freezes in the middle of a move.", [one, two], {
+    signal: "SIGSTOP",
+    words: "its connection stays open, and nobody answers",
+  });
+  if (process.argv.includes("--keep")) {
+    print();
+    print("The hosts go on running until Ctrl-C. In another terminal, from here:");
+    print(`  export FERRY_HOSTS=${stage.hostsFile}`);
+    print("  node services/ferry/dist/main.js guests");
+    await interrupted;
+    return;
+  }
+  await one.client.guests.stop("demo", { graceMs: 0 });
+}
