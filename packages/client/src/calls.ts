@@ -217,7 +217,12 @@ export class Calls {
     const expectedAgentId = this.#destinationAgentId;
     const answer = await to.destination.unary(
       DestinationServiceService.finish,
-      FinishRequest.fromPartial({ expectedAgentId, migrationId, order, waitMs }),
+      FinishRequest.fromPartial({
+        expectedAgentId,
+        migrationId,
+        order,
+        wait: { $case: "waitMs", value: waitMs },
+      }),
       this.#waiting(waitMs),
     );
     const verdict = fromWireVerdict(answer.verdict);
@@ -242,7 +247,11 @@ export class Calls {
     const expectedAgentId = this.#sourceAgentId;
     const answer = await from.source.unary(
       SourceServiceService.confirm,
-      ConfirmRequest.fromPartial({ expectedAgentId, migrationId, waitMs }),
+      ConfirmRequest.fromPartial({
+        expectedAgentId,
+        migrationId,
+        wait: { $case: "waitMs", value: waitMs },
+      }),
       this.#waiting(waitMs),
     );
     const verdict = fromWireVerdict(answer.verdict);

@@ -292,7 +292,7 @@ const PROGRESS = {
   transferBytesPerSecond: 10n,
   iteration: 1,
   ratio: 0.6,
-  etaMs: 4000n,
+  eta: { $case: "etaMs" as const, value: 4000n },
   expectedDowntimeMs: 20n,
 };
 

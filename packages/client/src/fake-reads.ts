@@ -71,7 +71,9 @@ export function addMigrationReads(server: Server, role: Role, script: Script): v
       phase: role === Role.SOURCE ? "performing" : "receiving",
       verdict: VERDICTS[verdict as FinalVerdict] ?? Verdict.PENDING,
       settled: verdict === "landed" || verdict === "returned",
-      ...(downtimeMs === undefined ? {} : { downtimeMs: BigInt(downtimeMs) }),
+      ...(downtimeMs === undefined
+        ? {}
+        : { downtime: { $case: "downtimeMs" as const, value: BigInt(downtimeMs) } }),
     });
   };
   const { getMigration, listMigrations, watchMigrations } = MigrationServiceService;

@@ -39,7 +39,11 @@ export class Guests {
     const timeoutMs = CALL_MS + (graceMs ?? 10_000);
     const answer = await this.agent.unary(
       GuestServiceService.stop,
-      { expectedAgentId, guestId, graceMs },
+      {
+        expectedAgentId,
+        guestId,
+        grace: graceMs === undefined ? undefined : { $case: "graceMs", value: graceMs },
+      },
       { timeoutMs, ...options },
     );
     return answer.outcome;

@@ -18,7 +18,7 @@ export async function look(
       ? getMigration(to.destination, migrationId, limit).catch(() => undefined)
       : undefined,
   ]);
-  const blackoutMs = migration?.downtimeMs;
+  const blackoutMs = migration?.downtime?.value;
   return {
     guestState: guest === undefined ? undefined : guestStateName(guest.state),
     blackoutMs: blackoutMs === undefined ? undefined : Number(blackoutMs),

@@ -66,7 +66,7 @@ export function progressNow(wire: Progress): ProgressNow {
     transferBytesPerSecond: Number(wire.transferBytesPerSecond),
     iteration: wire.iteration,
     ratio: wire.ratio,
-    etaMs: wire.etaMs === undefined ? undefined : Number(wire.etaMs),
+    etaMs: wire.eta === undefined ? undefined : Number(wire.eta.value),
     expectedDowntimeMs: Number(wire.expectedDowntimeMs),
   };
 }

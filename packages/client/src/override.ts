@@ -56,14 +56,14 @@ export async function override(
   { fencedHost, reason, acceptOlderMemory, neverLanded }: OverrideStatement,
 ): Promise<"landed" | "returned" | "perished" | "pending"> {
   const limits = { timeoutMs: BOUNDS.callMs * 2 };
-  const waitMs = BOUNDS.callMs;
+  const wait = { $case: "waitMs", value: BOUNDS.callMs } as const;
   if (what === "land") {
     const { verdict } = await agent.unary(
       DestinationServiceService.finish,
       FinishRequest.fromPartial({
         migrationId,
         order: FinishOrder.OVERRIDE,
-        waitMs,
+        wait,
         override: { fencedHost, reason, acceptOlderMemory },
       }),
       limits,
@@ -74,7 +74,7 @@ export async function override(
     SourceServiceService.confirm,
     ConfirmRequest.fromPartial({
       migrationId,
-      waitMs,
+      wait,
       override: { fencedHost, reason, neverLanded },
     }),
     limits,

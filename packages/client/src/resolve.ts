@@ -50,7 +50,7 @@ export async function resolve(
     settled: known.length > 0 && known.every(({ settled }) => settled),
     cause: there === undefined ? undefined : fromWireCause(there.cause),
     reason: there?.reason || here?.reason || "",
-    blackoutMs: there?.downtimeMs === undefined ? undefined : Number(there.downtimeMs),
+    blackoutMs: there?.downtime === undefined ? undefined : Number(there.downtime.value),
     testimonies,
   };
 }

@@ -30,7 +30,7 @@ export function finishHandler(arrivals: Arrivals, agentId: string) {
     if (live !== undefined && !live.settled) {
       await say(live, request, peer);
       await live.changes.until(() => live.settled, {
-        withinMs: waitFor(request.waitMs, deadline),
+        withinMs: waitFor(request.wait?.value, deadline),
         signal,
       });
     }

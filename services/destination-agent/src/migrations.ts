@@ -27,7 +27,10 @@ function toWireMigration(view: ArrivalView): Migration {
     endedAt: view.endedAt,
     reason: view.reason,
     settled: view.verdict !== "pending",
-    downtimeMs: view.downtimeMs === undefined ? undefined : BigInt(Math.round(view.downtimeMs)),
+    downtime:
+      view.downtimeMs === undefined
+        ? undefined
+        : { $case: "downtimeMs", value: BigInt(Math.round(view.downtimeMs)) },
     tethered: view.tethered,
   };
 }

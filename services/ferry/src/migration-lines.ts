@@ -30,15 +30,15 @@ export function migrationTable(all: readonly Seen[]): string {
 }
 
 function cells({ migration }: Seen): string[] {
-  const { progress, downtimeMs, reason, cause } = migration;
+  const { progress, downtime, reason, cause } = migration;
   const copy =
     progress === undefined || migration.settled
       ? "-"
       : `${Math.floor(progress.ratio * 100)}% ${formatRate(Number(progress.transferBytesPerSecond))}`;
   const note =
-    downtimeMs === undefined
+    downtime === undefined
       ? [fromWireCause(cause)?.replaceAll("_", " "), reason].filter(Boolean).join(": ")
-      : `blackout ${formatDuration(Number(downtimeMs))}`;
+      : `blackout ${formatDuration(Number(downtime.value))}`;
   return [
     migration.migrationId,
     migration.guestId,

@@ -25,7 +25,7 @@ export function confirmHandler(departures: Departures, agentId: string) {
       if (live !== undefined && !live.settled) await overrideDestination(live, override, peer);
     }
     await live?.changes.until(() => live.settled || live.perished, {
-      withinMs: waitFor(request.waitMs, deadline),
+      withinMs: waitFor(request.wait?.value, deadline),
       signal,
     });
     const view = live === undefined ? departures.ended(migrationId) : viewOf(live);

@@ -26,7 +26,7 @@ function toWireMigration(view: DepartureView, departures: Departures): Migration
     endedAt: view.endedAt,
     reason: view.reason,
     settled: view.settled,
-    downtimeMs: undefined,
+    downtime: undefined,
     tethered: false,
   };
 }

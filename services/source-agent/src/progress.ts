@@ -16,7 +16,8 @@ export function toWireProgress(progress: Progress | undefined): WireProgress | u
     transferBytesPerSecond: whole(progress.transferBytesPerSecond),
     iteration: progress.iteration,
     ratio: progress.ratio,
-    etaMs: progress.etaMs === undefined ? undefined : whole(progress.etaMs),
+    eta:
+      progress.etaMs === undefined ? undefined : { $case: "etaMs", value: whole(progress.etaMs) },
     expectedDowntimeMs: whole(progress.expectedDowntimeMs),
   };
   converted.set(progress, wire);

@@ -87,8 +87,14 @@ export class Residents {
 
   /** Its record goes, and everything it left behind. */
   async remove(resident: Resident): Promise<void> {
-    await this.host.store.guests.remove(resident.guestId);
-    await removeRunDirectory(resident.record.guest.runDir);
+    const { guestId, record } = resident;
+    await this.host.store.guests.remove(guestId);
+    try {
+      await removeRunDirectory(record.guest.runDir);
+    } catch (error) {
+      // A QEMU that no record names may still live in it: it is an orphan now, and looked for.
+      this.host.log.warn({ guest_id: guestId, err: error }, "its run directory is left behind");
+    }
     if (this.#guests.get(resident.guestId) === resident) this.#guests.delete(resident.guestId);
     resident.close();
     resident.changes.bump();

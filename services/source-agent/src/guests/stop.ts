@@ -25,7 +25,7 @@ export function stopHandler({ agentId, residents, departures }: StopOptions) {
   return async (request: StopRequest): Promise<StopResponse> => {
     checkAddressee(request, agentId);
     const guestId = checkGuestId(request.guestId);
-    const graceMs = request.graceMs ?? GRACE_DEFAULT_MS;
+    const graceMs = request.grace?.value ?? GRACE_DEFAULT_MS;
     if (graceMs > GRACE_MAX_MS) throw invalid("grace_ms", `at most ${GRACE_MAX_MS}`);
     return residents.turns.take(guestId, async () => {
       const leaving = departures.ofGuest(guestId);

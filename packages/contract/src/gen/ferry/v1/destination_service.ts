@@ -159,8 +159,10 @@ export interface FinishRequest {
   /** What to do. */
   order: FinishOrder;
   /** How long to wait for the verdict, in milliseconds. Unset: 30000, or a little less than the call's deadline. 0: answer at once. */
-  waitMs?:
-    | number
+  wait:
+    | //
+    /** In milliseconds. */
+    { $case: "waitMs"; value: number }
     | undefined;
   /** Only with FINISH_ORDER_OVERRIDE. */
   override: FinishOverride | undefined;
@@ -950,7 +952,7 @@ export const FinishOverride: MessageFns<FinishOverride> = {
 };
 
 function createBaseFinishRequest(): FinishRequest {
-  return { expectedAgentId: "", migrationId: "", order: 0, waitMs: undefined, override: undefined };
+  return { expectedAgentId: "", migrationId: "", order: 0, wait: undefined, override: undefined };
 }
 
 export const FinishRequest: MessageFns<FinishRequest> = {
@@ -964,8 +966,10 @@ export const FinishRequest: MessageFns<FinishRequest> = {
     if (message.order !== 0) {
       writer.uint32(24).int32(message.order);
     }
-    if (message.waitMs !== undefined) {
-      writer.uint32(32).uint32(message.waitMs);
+    switch (message.wait?.$case) {
+      case "waitMs":
+        writer.uint32(32).uint32(message.wait.value);
+        break;
     }
     if (message.override !== undefined) {
       FinishOverride.encode(message.override, writer.uint32(42).fork()).join();
@@ -1015,7 +1019,7 @@ export const FinishRequest: MessageFns<FinishRequest> = {
               break;
             }
 
-            message.waitMs = reader.uint32();
+            message.wait = { $case: "waitMs", value: reader.uint32() };
             continue;
           }
           case 5: {
@@ -1046,7 +1050,14 @@ export const FinishRequest: MessageFns<FinishRequest> = {
     message.expectedAgentId = object.expectedAgentId ?? "";
     message.migrationId = object.migrationId ?? "";
     message.order = object.order ?? 0;
-    message.waitMs = object.waitMs ?? undefined;
+    switch (object.wait?.$case) {
+      case "waitMs": {
+        if (object.wait?.value !== undefined && object.wait?.value !== null) {
+          message.wait = { $case: "waitMs", value: object.wait.value };
+        }
+        break;
+      }
+    }
     message.override = (object.override !== undefined && object.override !== null)
       ? FinishOverride.fromPartial(object.override)
       : undefined;

@@ -65,7 +65,11 @@ export interface StopRequest {
    * How long the guest may take to power down before it is killed, in milliseconds.
    * Unset: 10000. 0: kill at once. At most 600000.
    */
-  graceMs?: number | undefined;
+  grace:
+    | //
+    /** In milliseconds. */
+    { $case: "graceMs"; value: number }
+    | undefined;
 }
 
 export interface StopResponse {
@@ -294,7 +298,7 @@ export const StartResponse: MessageFns<StartResponse> = {
 };
 
 function createBaseStopRequest(): StopRequest {
-  return { expectedAgentId: "", guestId: "", graceMs: undefined };
+  return { expectedAgentId: "", guestId: "", grace: undefined };
 }
 
 export const StopRequest: MessageFns<StopRequest> = {
@@ -305,8 +309,10 @@ export const StopRequest: MessageFns<StopRequest> = {
     if (message.guestId !== "") {
       writer.uint32(18).string(message.guestId);
     }
-    if (message.graceMs !== undefined) {
-      writer.uint32(24).uint32(message.graceMs);
+    switch (message.grace?.$case) {
+      case "graceMs":
+        writer.uint32(24).uint32(message.grace.value);
+        break;
     }
     return writer;
   },
@@ -345,7 +351,7 @@ export const StopRequest: MessageFns<StopRequest> = {
               break;
             }
 
-            message.graceMs = reader.uint32();
+            message.grace = { $case: "graceMs", value: reader.uint32() };
             continue;
           }
         }
@@ -367,7 +373,14 @@ export const StopRequest: MessageFns<StopRequest> = {
     const message = createBaseStopRequest();
     message.expectedAgentId = object.expectedAgentId ?? "";
     message.guestId = object.guestId ?? "";
-    message.graceMs = object.graceMs ?? undefined;
+    switch (object.grace?.$case) {
+      case "graceMs": {
+        if (object.grace?.value !== undefined && object.grace?.value !== null) {
+          message.grace = { $case: "graceMs", value: object.grace.value };
+        }
+        break;
+      }
+    }
     return message;
   },
 };

@@ -96,8 +96,10 @@ export interface Progress {
   /** Share of the work done, 0 to 1. It never runs backwards. */
   ratio: number;
   /** Estimate of the time until switchover, in milliseconds. Unset: it does not converge, or is not known yet. */
-  etaMs?:
-    | bigint
+  eta:
+    | //
+    /** In milliseconds. */
+    { $case: "etaMs"; value: bigint }
     | undefined;
   /** Blackout QEMU expects if it switched over now, in milliseconds. */
   expectedDowntimeMs: bigint;
@@ -141,8 +143,10 @@ export interface Migration {
    * Milliseconds the guest stood still on its way, from QEMU's STOP on the source to
    * RESUME on the destination, both on one clock only if the hosts' clocks agree. Set on the destination after landing.
    */
-  downtimeMs?:
-    | bigint
+  downtime:
+    | //
+    /** In milliseconds. */
+    { $case: "downtimeMs"; value: bigint }
     | undefined;
   /** True while the caller's tether is open (destination only). */
   tethered: boolean;
@@ -195,7 +199,7 @@ function createBaseProgress(): Progress {
     transferBytesPerSecond: 0n,
     iteration: 0,
     ratio: 0,
-    etaMs: undefined,
+    eta: undefined,
     expectedDowntimeMs: 0n,
   };
 }
@@ -238,11 +242,13 @@ export const Progress: MessageFns<Progress> = {
     if (message.ratio !== 0) {
       writer.uint32(57).double(message.ratio);
     }
-    if (message.etaMs !== undefined) {
-      if (BigInt.asUintN(64, message.etaMs) !== message.etaMs) {
-        throw new globalThis.Error("value provided for field message.etaMs of type uint64 too large");
-      }
-      writer.uint32(64).uint64(message.etaMs);
+    switch (message.eta?.$case) {
+      case "etaMs":
+        if (BigInt.asUintN(64, message.eta.value) !== message.eta.value) {
+          throw new globalThis.Error("value provided for field message.eta.value of type uint64 too large");
+        }
+        writer.uint32(64).uint64(message.eta.value);
+        break;
     }
     if (message.expectedDowntimeMs !== 0n) {
       if (BigInt.asUintN(64, message.expectedDowntimeMs) !== message.expectedDowntimeMs) {
@@ -327,7 +333,7 @@ export const Progress: MessageFns<Progress> = {
               break;
             }
 
-            message.etaMs = reader.uint64() as bigint;
+            message.eta = { $case: "etaMs", value: reader.uint64() as bigint };
             continue;
           }
           case 9: {
@@ -373,7 +379,14 @@ export const Progress: MessageFns<Progress> = {
         : 0n;
     message.iteration = object.iteration ?? 0;
     message.ratio = object.ratio ?? 0;
-    message.etaMs = (object.etaMs !== undefined && object.etaMs !== null) ? BigInt(object.etaMs) : undefined;
+    switch (object.eta?.$case) {
+      case "etaMs": {
+        if (object.eta?.value !== undefined && object.eta?.value !== null) {
+          message.eta = { $case: "etaMs", value: BigInt(object.eta.value) };
+        }
+        break;
+      }
+    }
     message.expectedDowntimeMs = (object.expectedDowntimeMs !== undefined && object.expectedDowntimeMs !== null)
       ? BigInt(object.expectedDowntimeMs)
       : 0n;
@@ -396,7 +409,7 @@ function createBaseMigration(): Migration {
     endedAt: undefined,
     reason: "",
     settled: false,
-    downtimeMs: undefined,
+    downtime: undefined,
     tethered: false,
   };
 }
@@ -442,11 +455,13 @@ export const Migration: MessageFns<Migration> = {
     if (message.settled !== false) {
       writer.uint32(104).bool(message.settled);
     }
-    if (message.downtimeMs !== undefined) {
-      if (BigInt.asUintN(64, message.downtimeMs) !== message.downtimeMs) {
-        throw new globalThis.Error("value provided for field message.downtimeMs of type uint64 too large");
-      }
-      writer.uint32(112).uint64(message.downtimeMs);
+    switch (message.downtime?.$case) {
+      case "downtimeMs":
+        if (BigInt.asUintN(64, message.downtime.value) !== message.downtime.value) {
+          throw new globalThis.Error("value provided for field message.downtime.value of type uint64 too large");
+        }
+        writer.uint32(112).uint64(message.downtime.value);
+        break;
     }
     if (message.tethered !== false) {
       writer.uint32(120).bool(message.tethered);
@@ -576,7 +591,7 @@ export const Migration: MessageFns<Migration> = {
               break;
             }
 
-            message.downtimeMs = reader.uint64() as bigint;
+            message.downtime = { $case: "downtimeMs", value: reader.uint64() as bigint };
             continue;
           }
           case 15: {
@@ -619,9 +634,14 @@ export const Migration: MessageFns<Migration> = {
     message.endedAt = object.endedAt ?? undefined;
     message.reason = object.reason ?? "";
     message.settled = object.settled ?? false;
-    message.downtimeMs = (object.downtimeMs !== undefined && object.downtimeMs !== null)
-      ? BigInt(object.downtimeMs)
-      : undefined;
+    switch (object.downtime?.$case) {
+      case "downtimeMs": {
+        if (object.downtime?.value !== undefined && object.downtime?.value !== null) {
+          message.downtime = { $case: "downtimeMs", value: BigInt(object.downtime.value) };
+        }
+        break;
+      }
+    }
     message.tethered = object.tethered ?? false;
     return message;
   },

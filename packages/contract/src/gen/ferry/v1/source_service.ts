@@ -131,8 +131,10 @@ export interface ConfirmRequest {
   /** The migration to settle. */
   migrationId: string;
   /** How long to wait for the settlement, in milliseconds. Unset: 30000, or a little less than the call's deadline. 0: answer at once. */
-  waitMs?:
-    | number
+  wait:
+    | //
+    /** In milliseconds. */
+    { $case: "waitMs"; value: number }
     | undefined;
   /** A person's word in place of the destination's, for a destination host that is known to be gone. */
   override: ConfirmOverride | undefined;
@@ -843,7 +845,7 @@ export const PerformFailed: MessageFns<PerformFailed> = {
 };
 
 function createBaseConfirmRequest(): ConfirmRequest {
-  return { expectedAgentId: "", migrationId: "", waitMs: undefined, override: undefined };
+  return { expectedAgentId: "", migrationId: "", wait: undefined, override: undefined };
 }
 
 export const ConfirmRequest: MessageFns<ConfirmRequest> = {
@@ -854,8 +856,10 @@ export const ConfirmRequest: MessageFns<ConfirmRequest> = {
     if (message.migrationId !== "") {
       writer.uint32(18).string(message.migrationId);
     }
-    if (message.waitMs !== undefined) {
-      writer.uint32(24).uint32(message.waitMs);
+    switch (message.wait?.$case) {
+      case "waitMs":
+        writer.uint32(24).uint32(message.wait.value);
+        break;
     }
     if (message.override !== undefined) {
       ConfirmOverride.encode(message.override, writer.uint32(34).fork()).join();
@@ -897,7 +901,7 @@ export const ConfirmRequest: MessageFns<ConfirmRequest> = {
               break;
             }
 
-            message.waitMs = reader.uint32();
+            message.wait = { $case: "waitMs", value: reader.uint32() };
             continue;
           }
           case 4: {
@@ -927,7 +931,14 @@ export const ConfirmRequest: MessageFns<ConfirmRequest> = {
     const message = createBaseConfirmRequest();
     message.expectedAgentId = object.expectedAgentId ?? "";
     message.migrationId = object.migrationId ?? "";
-    message.waitMs = object.waitMs ?? undefined;
+    switch (object.wait?.$case) {
+      case "waitMs": {
+        if (object.wait?.value !== undefined && object.wait?.value !== null) {
+          message.wait = { $case: "waitMs", value: object.wait.value };
+        }
+        break;
+      }
+    }
     message.override = (object.override !== undefined && object.override !== null)
       ? ConfirmOverride.fromPartial(object.override)
       : undefined;
