@@ -63,7 +63,7 @@ install_packages() {
 
 build() {
   say "Building …"
-  quietly npx --no-install tsc -b
+  quietly npm run --silent build
 }
 
 need_host_programs() {
