@@ -64,3 +64,22 @@ test("addresses are written as QEMU reads them", () => {
   assert.equal(toUri({ kind: "tcp", host: "host.example", port: 3 }), "tcp:host.example:3");
   assert.equal(toUri({ kind: "unix", path: "/run/x" }), "unix:/run/x");
 });
+
+test("what an earlier migration left switched on has no say in the next one", async (t) => {
+  const host = await testHost(t);
+  const { destination } = await migrationPair(host);
+  const capabilities = [
+    { capability: "auto-converge", state: true },
+    { capability: "return-path", state: true },
+  ];
+  await destination.execute("migrate-set-capabilities", { capabilities });
+
+  await openIncoming(destination, { kind: "tcp", host: "127.0.0.1", port: await freePort() });
+
+  const known = (await destination.execute("query-migrate-capabilities")) as {
+    capability: string;
+    state: boolean;
+  }[]; // qapi/migration.json
+  const on = known.filter(({ state }) => state).map(({ capability }) => capability);
+  assert.deepEqual(on.sort(), ["events", "late-block-activate", "return-path"]);
+});
