@@ -229,6 +229,14 @@ export class Departure {
     this.verdictHeard = verdict;
     if (verdict === "perished" && !this.perished) {
       this.perished = true;
+      this.host.log.fatal(
+        {
+          migration_id: this.migrationId,
+          guest_id: this.guestId,
+          peer: this.record.destinationAgentId,
+        },
+        "the guest may have run at the destination, and its QEMU there is dead: the old copy here stands still, and a person must decide",
+      );
       this.changes.bump();
     }
     if (verdict !== "landed" && !this.settled) {
@@ -299,12 +307,25 @@ export class Departure {
       if (accepted) await store.departures.end(this.migrationId, next);
       return;
     }
-    const durability = sourceDurability[next];
+    // A write of `released` that failed may have left the record saying so: a successor would give
+    // away a guest that runs here. So it is overwritten before the guest is woken.
+    const overwrites = next === "retaking" && (await this.#readsReleased());
+    const durability = overwrites ? "fsync" : sourceDurability[next];
     if (durability === "none" || next === this.phase) return;
     await this.#accepted;
     const news = { phase: next, reason: this.#failure?.description ?? "" };
     await store.departures.update(this.migrationId, { ...this.record, ...news }, durability);
     this.record = { ...this.record, ...news };
+  }
+
+  /** The record on disk says `released`, or cannot be read. */
+  async #readsReleased(): Promise<boolean> {
+    try {
+      const record = await this.host.store.departures.read(this.migrationId);
+      return record === undefined || record.phase === "released";
+    } catch {
+      return true;
+    }
   }
 
   #unwritable(next: SourcePhase, heard: SourceHeard, error: unknown): SourceHeard | undefined {
