@@ -303,6 +303,12 @@ export class Arrival {
       },
       `${step.from} → ${step.to}`,
     );
+    if (step.to === "perished") {
+      log.fatal(
+        { migration_id: this.migrationId, guest_id: this.guestId, cause: this.#cause },
+        "the guest may have run here and does not any more: a person must decide whether the old copy at the source may wake",
+      );
+    }
     if (destinationSettled(step.to)) this.#settle(step.to);
     this.changes.bump();
   }
