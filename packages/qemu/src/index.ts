@@ -45,6 +45,7 @@ export {
 } from "./outgoing-look.js";
 export { checkPaths, type PathProblem } from "./paths.js";
 export { probeQemu, type QemuProbe } from "./probe.js";
+export { type Processes, readProcesses } from "./processes.js";
 export { type Progress, ProgressMeter } from "./progress.js";
 export { writePskFile } from "./psk.js";
 export { makeRunDirectory, removeRunDirectory } from "./run-directory.js";

@@ -4,7 +4,7 @@
  * nothing is disturbed.
  */
 import { type DestinationPhase, destinationSettled } from "@ferry/protocol";
-import { adoptQemu } from "@ferry/qemu";
+import { adoptQemu, readProcesses } from "@ferry/qemu";
 import { Arrival } from "./arrival.js";
 import type { Arrivals } from "./arrivals.js";
 import { guard } from "./effects.js";
@@ -29,7 +29,9 @@ export async function recover(arrivals: Arrivals): Promise<void> {
 }
 
 async function settle(arrival: Arrival): Promise<void> {
-  const { processes, runDir } = arrival.record.guest;
+  const { runDir } = arrival.record.guest;
+  // A record learns of its QEMU only when it is prepared; the run directory knows it before.
+  const processes = arrival.record.guest.processes ?? (await readProcesses(runDir));
   const died = { cause: "agent_died", reason: "the destination agent died" } as const;
   const found = processes === undefined ? undefined : await adoptQemu({ runDir, ...processes });
   if (found === undefined || "summary" in found) {

@@ -6,7 +6,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -39,7 +47,9 @@ function testHost(t: TestContext) {
   const runDir = join(dir, "run");
   const config = join(dir, "agent.yaml");
   const [binary, gate] = [join(dir, "qemu"), join(dir, "gate")];
-  writeFileSync(binary, `#!/bin/sh\n[ ! -p ${gate} ] || read -r go <${gate}\nexec ${QEMU} "$@"\n`);
+  // A QEMU that is only asked something is not held back: its arguments begin otherwise.
+  const holdBack = `[ "$1" != -nodefaults ] || [ ! -p ${gate} ] || read -r go <${gate}`;
+  writeFileSync(binary, `#!/bin/sh\n${holdBack}\nexec ${QEMU} "$@"\n`);
   chmodSync(binary, 0o700);
   writeFileSync(
     config,
@@ -109,10 +119,9 @@ function testHost(t: TestContext) {
   };
   t.after(async () => {
     await host.killAgent();
-    await until("every process of it is gone", async () => {
-      const traces = await findTraces({ runDir, cgroups: [] });
-      const left = traces.flatMap(({ qemus, keepers }) => [...qemus, ...keepers]);
-      for (const { identity } of left) if (alive(identity.pid)) process.kill(identity.pid, 9);
+    await until("every process of it is gone", () => {
+      const left = processesOf(dir);
+      for (const pid of left) process.kill(pid, "SIGKILL");
       return left.length === 0 || undefined;
     });
     rmSync(dir, { recursive: true, force: true });
@@ -135,6 +144,20 @@ function alive(pid: number): boolean {
     return /^State:\t[^ZX]/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
   } catch {
     return false;
+  }
+}
+
+/** Living processes whose command line names the directory. */
+function processesOf(dir: string): number[] {
+  const pids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
+  return pids.map(Number).filter((pid) => alive(pid) && commandLineOf(pid).includes(dir));
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
   }
 }
 
