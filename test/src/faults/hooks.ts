@@ -1,0 +1,189 @@
+/*
+ * How an agent is made to stand still, and its disk to fail, without a line of it knowing: the things
+ * it touches the world with are wrapped before it starts. What is shipped has none of this in it; a
+ * test holds it to that.
+ */
+import fs, { type PathLike } from "node:fs";
+import promises from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { basename, dirname } from "node:path";
+import { Qmp } from "@ferry/qmp";
+import { type Disk, realDisk } from "@ferry/store";
+import { Journal } from "./power.js";
+
+/** `full` is none of them: that disk is really full. */
+export type DiskMode = "good" | "readOnly" | "torn" | "slow";
+
+export type ToAgent =
+  | { readonly kind: "hold"; readonly point: string }
+  | { readonly kind: "release" }
+  | { readonly kind: "disk"; readonly mode: DiskMode };
+
+export type FromAgent = { readonly kind: "held"; readonly point: string };
+
+/** How long a slow disk takes for each step, in milliseconds. */
+const SLOW_MS = 150;
+
+const UUID = /^[0-9a-f]{8}-/;
+
+export interface HooksOptions {
+  readonly role: "source" | "destination";
+  /** What this agent is to take for the kernel's boot id. */
+  readonly bootId: string;
+  /** Where the journal of what is not synced lies. */
+  readonly shadowDir: string;
+}
+
+/** Installs them. From now on orders come from the parent process. */
+export function installHooks({ role, bootId, shadowDir }: HooksOptions): void {
+  let wanted: string | undefined;
+  let mode: DiskMode = "good";
+  let go: () => void = () => {};
+  process.on("message", (order: ToAgent) => {
+    if (order.kind === "hold") wanted = order.point;
+    if (order.kind === "disk") mode = order.mode;
+    if (order.kind === "release") {
+      wanted = undefined;
+      go();
+    }
+  });
+  process.channel?.unref();
+
+  /** Stands still here, once, if this is the place. */
+  const at = async (point: string): Promise<void> => {
+    if (point !== wanted) return;
+    wanted = undefined;
+    const released = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    process.send?.({ kind: "held", point } satisfies FromAgent);
+    process.channel?.ref();
+    await released;
+    process.channel?.unref();
+  };
+
+  Object.assign(
+    realDisk,
+    faultyDisk({ ...realDisk }, at, () => mode, new Journal(shadowDir, role)),
+  );
+  wrapMonitors(at);
+  wrapFiles(role, bootId, at);
+}
+
+type At = (point: string) => Promise<void>;
+
+function wrapMonitors(at: At): void {
+  const { execute } = Qmp.prototype;
+  Qmp.prototype.execute = async function (command, ...rest) {
+    await at(`before qmp ${command}`);
+    const answer = await execute.call(this, command, ...rest);
+    await at(`after qmp ${command}`);
+    return answer;
+  };
+  const open = Qmp.open.bind(Qmp);
+  Qmp.open = async (path, ...rest) => {
+    if (basename(path) === "destination.qmp") await at("open monitor");
+    return open(path, ...rest);
+  };
+}
+
+function wrapFiles(role: string, bootId: string, at: At): void {
+  const { open } = promises;
+  promises.open = async (
+    path: PathLike,
+    ...rest: Parameters<typeof open> extends [unknown, ...infer R] ? R : never
+  ) => {
+    if (role === "source" && basename(String(path)) === "keeper.fifo") await at("before fifo kill");
+    return open(path, ...rest);
+  };
+  const { readFileSync } = fs;
+  const read = (path: unknown, ...rest: unknown[]) =>
+    path === "/proc/sys/kernel/random/boot_id"
+      ? `${bootId}\n`
+      : (readFileSync as (...all: unknown[]) => unknown)(path, ...rest);
+  fs.readFileSync = read as typeof readFileSync; // same answers for every other path
+  syncBuiltinESMExports();
+}
+
+function refused(code: "EROFS" | "EIO", path: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: the disk of this test refuses ${path}`), { code });
+}
+
+function faultyDisk(real: Disk, at: At, mode: () => DiskMode, journal: Journal): Partial<Disk> {
+  /** Phase that was written last into each migration's folder. */
+  const phases = new Map<string, string>();
+  const before = async (path: string) => {
+    if (mode() === "readOnly") throw refused("EROFS", path);
+    if (mode() === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+  };
+  return {
+    async makeDirectory(path) {
+      await before(path);
+      await real.makeDirectory(path);
+    },
+    async writeFile(path, bytes) {
+      const folder = folderOf(path);
+      if (folder !== undefined) {
+        phases.set(dirname(path), phaseIn(bytes));
+        await at(`before write ${folder} ${phaseIn(bytes)}`);
+      }
+      await before(path);
+      if (mode() === "torn") {
+        await real.writeFile(path, bytes.subarray(0, bytes.length >> 1));
+        throw refused("EIO", path);
+      }
+      await real.writeFile(path, bytes);
+    },
+    async rename(from, to) {
+      const point = renaming(from, to);
+      await at(`before rename ${point}`);
+      await before(to);
+      journal.willRename(from, to);
+      await real.rename(from, to);
+      await at(`after rename ${point}`);
+    },
+    async syncDirectory(path) {
+      const folder = folderOf(`${path}/.`);
+      const point = `sync ${folder} ${phases.get(path)}`;
+      await at(`before ${point}`);
+      await before(path);
+      await real.syncDirectory(path);
+      journal.didSync(path);
+      await at(`after ${point}`);
+    },
+    async touch(path, time) {
+      await before(path);
+      await real.touch(path, time);
+    },
+    async remove(path) {
+      await before(path);
+      await real.remove(path);
+    },
+  };
+}
+
+/** "arrival" or "departure" for a file that lies in a migration's folder. */
+function folderOf(path: string): string | undefined {
+  const folder = dirname(path);
+  if (!UUID.test(basename(folder))) return undefined;
+  return basename(dirname(folder)).replace(/s$/, "");
+}
+
+function phaseIn(bytes: Buffer): string {
+  const body = JSON.parse(bytes.toString("utf8").split("\n")[1] ?? "{}") as {
+    phase?: string;
+    arrival?: { phase?: string };
+  };
+  return body.arrival?.phase ?? body.phase ?? "";
+}
+
+/** "arrival guest" for a landing, "departure departed" for an ending. */
+function renaming(from: string, to: string): string {
+  const kind = basename(dirname(from)).replace(/s$/, "");
+  if (basename(dirname(to)) === "guests" && kind === "arrival") return "arrival guest";
+  if (basename(dirname(to)) === "endings" && kind === "ending") {
+    const migrations = basename(dirname(dirname(dirname(from)))).replace(/s$/, "");
+    return `${migrations} ${basename(from).split(".")[0]}`;
+  }
+  return "";
+}

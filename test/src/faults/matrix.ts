@@ -1,0 +1,137 @@
+/*
+ * What each failure must end in: every fault at every instant, and the compiler demands every cell.
+ * More than one ending in a cell: which one it is depends on who notices first, and both are right.
+ */
+import type { Ending } from "./ending.js";
+import type { DiskBreak, FaultId, Link } from "./faults.js";
+import type { Instant } from "./instants.js";
+import type { LinkBreak } from "./links.js";
+import type { Role } from "./stage.js";
+
+export type Cell = { readonly endings: readonly Ending[] } | { readonly cannot: string };
+type Row = { readonly [I in Instant]: Cell };
+
+const ends = (...endings: Ending[]): Cell => ({ endings });
+const cannot = (reason: string): Cell => ({ cannot: reason });
+const SOURCE = ends("source");
+const DESTINATION = ends("destination");
+const EITHER = ends("source", "destination");
+
+function at<I extends Instant>(cell: Cell, ...instants: I[]): { readonly [K in I]: Cell } {
+  return Object.fromEntries(instants.map((instant) => [instant, cell])) as { [K in I]: Cell }; // all
+}
+
+/** Before anybody sends. */
+const EARLY = ["starting", "listening"] as const;
+/** The guest stands still for the switchover. */
+const SWITCHOVER = ["preSwitchover", "deviceState"] as const;
+/** Custody is with the source, and nobody has written otherwise. */
+const UNRELEASED = ["met", "firstPage", ...SWITCHOVER] as const;
+const RELEASING = ["completed", "releasedUnsynced", "releasedSynced"] as const;
+/** The source waits for a verdict. */
+const LANDING = ["keeperFreed", "landingUnsynced", "landingSynced"] as const;
+/** The guest has run over there. */
+const RUNNING = ["afterCont", "beforeRename", "afterRename"] as const;
+const LANDED = ["verdictTold", "sourceReaped"] as const;
+
+/** Until the destination has heard all three, it is discarded; from then on it lands. */
+const cut: Row = {
+  ...at(SOURCE, ...EARLY, ...UNRELEASED, ...RELEASING),
+  ...at(DESTINATION, ...LANDING, ...RUNNING, ...LANDED),
+};
+const harmless: Row = at(
+  DESTINATION,
+  ...EARLY,
+  ...UNRELEASED,
+  ...RELEASING,
+  ...LANDING,
+  ...RUNNING,
+  ...LANDED,
+);
+
+const apart = (how: LinkBreak): Row => ({
+  ...harmless,
+  // Before the copy begins the agents meet again; a copy that is stopped long enough is cancelled.
+  ...at(how === "reset" ? EITHER : DESTINATION, "met"),
+  ...at(how === "reset" ? SOURCE : EITHER, "firstPage"),
+  // The source yanks at its deadline, and runs.
+  ...at(how === "bytes" ? EITHER : SOURCE, ...SWITCHOVER),
+});
+
+const links: { readonly [L in `${LinkBreak}:${Link}`]: Row } = {
+  "drop:controllerSource": harmless,
+  "reset:controllerSource": harmless,
+  "mute:controllerSource": harmless,
+  "deaf:controllerSource": harmless,
+  "bytes:controllerSource": harmless,
+  "drop:controllerDestination": cut,
+  "reset:controllerDestination": cut,
+  "mute:controllerDestination": cut,
+  "deaf:controllerDestination": cut,
+  "bytes:controllerDestination": cut,
+  "drop:sourceDestination": apart("drop"),
+  "reset:sourceDestination": apart("reset"),
+  "mute:sourceDestination": apart("mute"),
+  "deaf:sourceDestination": apart("deaf"),
+  "bytes:sourceDestination": apart("bytes"),
+};
+
+/** A source that cannot write keeps its guest; one that has written lets it go. */
+const sourceDisk: Row = {
+  ...harmless,
+  ...at(SOURCE, ...EARLY, ...UNRELEASED, "completed"),
+};
+/** A destination that cannot write kills what has not landed. */
+const destinationDisk: Row = {
+  ...harmless,
+  ...at(SOURCE, "starting", ...UNRELEASED, "listening", ...RELEASING, "keeperFreed"),
+};
+
+const disks: { readonly [D in `${DiskBreak}:${Role}`]: Row } = {
+  "full:source": sourceDisk,
+  // A sync that fails leaves a record that may say `released`: the guest waits for the disk.
+  "readOnly:source": { ...sourceDisk, ...at(EITHER, "releasedUnsynced") },
+  "torn:source": sourceDisk,
+  "slow:source": harmless,
+  "full:destination": destinationDisk,
+  "readOnly:destination": { ...destinationDisk, ...at(SOURCE, "landingUnsynced") },
+  "torn:destination": destinationDisk,
+  "slow:destination": harmless,
+};
+
+export const MATRIX: { readonly [F in FaultId]: Row } = {
+  killController: cut,
+  freezeController: cut,
+  killSourceAgent: { ...harmless, ...at(SOURCE, ...EARLY, "met") },
+  freezeSourceAgent: { ...harmless, ...at(EITHER, "firstPage", ...SWITCHOVER) },
+  termSourceAgent: { ...harmless, ...at(SOURCE, ...EARLY, "met") },
+  killDestinationAgent: {
+    ...harmless,
+    ...at(SOURCE, ...EARLY, ...UNRELEASED, ...RELEASING, "keeperFreed"),
+  },
+  freezeDestinationAgent: { ...harmless, ...at(EITHER, ...EARLY, ...UNRELEASED, ...RELEASING) },
+  termDestinationAgent: cut,
+  killSourceQemu: { ...harmless, ...at(ends("lostAtSource"), ...EARLY, ...UNRELEASED) },
+  freezeSourceQemu: { ...harmless, ...at(EITHER, ...SWITCHOVER) },
+  killDestinationQemu: {
+    ...cut,
+    ...at(ends("perished"), ...LANDING, "afterCont"),
+    ...at(ends("lostAtDestination"), "beforeRename", "afterRename", ...LANDED),
+  },
+  freezeDestinationQemu: { ...harmless, ...at(SOURCE, ...SWITCHOVER) },
+  killKeeper: cut,
+  freezeKeeper: { ...harmless, ...at(EITHER, ...RELEASING) },
+  ...links,
+  rebootSource: {
+    ...harmless,
+    // Nothing durable says that it let go.
+    ...at(ends("lostAtSource"), ...EARLY, ...UNRELEASED, "completed", "releasedUnsynced"),
+  },
+  rebootDestination: {
+    ...at(SOURCE, ...EARLY, ...UNRELEASED, ...RELEASING, "keeperFreed", "landingUnsynced"),
+    ...at(ends("perished"), "landingSynced", ...RUNNING),
+    ...at(ends("lostAtDestination"), ...LANDED),
+  },
+  ...disks,
+};
+export { cannot };

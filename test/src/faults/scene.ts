@@ -1,0 +1,281 @@
+/* One migration that something is done to: set up, brought to its instant, brought to its end. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pass } from "node:timers/promises";
+import type { Transport } from "@ferry/client";
+import { tickerSpec } from "../harness/guests.js";
+import { signal } from "../harness/processes.js";
+import { type Ending, endingOf, viewOf, wordsOfView } from "./ending.js";
+import { type Fault, newMigrationId, type Scene } from "./faults.js";
+import { INSTANTS, type Instant } from "./instants.js";
+import { type Judgement, judge, type Testimony } from "./judge.js";
+import { ALL_PORTS, ROLES, type Stage, type StageHost } from "./stage.js";
+import { until } from "./until.js";
+import { type SeenQemu, Witness } from "./witness.js";
+
+/** How long a fault that lasts goes on: longer than the agents take to notice, in milliseconds. */
+const FAULT_MS = 1_500;
+/** A row that has not ended after this time, in milliseconds, will not. */
+const ENDING_BOUND_MS = 30_000;
+/** So slow that the first pass over the memory has a middle. */
+const SLOW_BYTES_PER_SECOND = 2 * 1024 * 1024;
+const UNLIMITED = 2 ** 40;
+
+export interface GuestShape {
+  readonly ram: number;
+  readonly dirty: number;
+  readonly transport: Transport;
+}
+
+const SHAPE: GuestShape = { ram: 8, dirty: 8, transport: "direct" };
+let rows = 0;
+
+/** Starts a guest and the controller that is to move it; the agents stand still where `instant` says. */
+export async function open(
+  stage: Stage,
+  instant: Instant | undefined,
+  shape = SHAPE,
+): Promise<Scene> {
+  const [from, to] = stage.hosts;
+  rows += 1;
+  const guestId = `guest-${rows}`;
+  const { ram, dirty, transport } = shape;
+  const witness = new Witness(
+    stage.hosts.map(({ place, runDir }) => ({ name: place.name, runDir })),
+  );
+  await from.client.guests.start(tickerSpec(guestId, { ram, dirty, check: 256 }));
+  const controller = stage.controller();
+  const migrationId = newMigrationId();
+  const scene = { stage, from, to, guestId, migrationId, controller, witness };
+  await until("the judge to see the guest tick", () => {
+    const seen = witness.on(from.place.name);
+    return seen?.runsNow === true && seen.consoles.homes > 0 && seen.consoles.read().ticks > 3;
+  });
+  const plan = instant === undefined ? undefined : INSTANTS[instant];
+  for (const agent of heard(scene)) agent.said.length = 0;
+  if (plan?.hold !== undefined)
+    holder(scene, plan.hold.role)?.tell({ kind: "hold", point: plan.hold.point });
+  controller.tell({
+    from: from.address,
+    to: to.address,
+    guestId,
+    migrationId,
+    transport,
+    bandwidthBytesPerSecond: plan?.slowly ? SLOW_BYTES_PER_SECOND : 0,
+    waits: plan?.controllerWaits === true,
+  });
+  return scene;
+}
+
+/** Waits until the migration stands exactly there. */
+export async function reach(scene: Scene, instant: Instant): Promise<void> {
+  const { controller, witness, from, to } = scene;
+  const plan = INSTANTS[instant];
+  const source = witness.on(from.place.name);
+  await until(`the instant: ${plan.words}`, async () => {
+    const refused = controller.said.find((word) => word.kind !== "waits");
+    if (refused !== undefined) throw new Error(`it ended before: ${JSON.stringify(refused)}`);
+    if (plan.controllerWaits) return controller.said.some(({ kind }) => kind === "waits");
+    if (plan.hold !== undefined) return (holder(scene, plan.hold.role)?.said.length ?? 0) > 0;
+    return (await sentBytes(source)) > 0;
+  });
+  await until("the judge to see both", () => {
+    const there = witness.on(to.place.name);
+    return there !== undefined && (there.monitor !== undefined || instant === "starting");
+  });
+  if (!plan.frozenDestination) return;
+  signal(witness.on(to.place.name)?.pids().qemu ?? 0, "SIGSTOP");
+  release(scene, instant);
+  await until("device state to be sent", () => source?.saw("device"));
+}
+
+/** Whoever stood still for the instant goes on. */
+export function release(scene: Scene, instant: Instant): void {
+  for (const agent of heard(scene)) agent.tell({ kind: "release" });
+  if (INSTANTS[instant].controllerWaits) scene.controller.tell("go");
+  if (INSTANTS[instant].slowly) hurry(scene);
+}
+
+/** The network is fast again. */
+function hurry({ witness, from }: Scene): void {
+  witness
+    .on(from.place.name)
+    ?.monitor?.execute("migrate-set-parameters", { "max-bandwidth": UNLIMITED })
+    .catch(() => {}); // it died, or is frozen: then nothing is to be hurried
+}
+
+/** Breaks it, lets what stood still go on, and mends it. Answers when it was mended. */
+export async function breakAndMend(
+  scene: Scene,
+  instant: Instant,
+  fault: Fault,
+  endings: readonly Ending[],
+): Promise<number> {
+  const { stage, to, from, witness } = scene;
+  const { frozenDestination } = INSTANTS[instant];
+  const switchover = instant === "preSwitchover" || instant === "deviceState";
+  const toSource = endings.length === 1 && endings[0] === "source";
+  await fault.inject(scene);
+  const frozen = fault.words.includes("SIGSTOP") && fault.words.includes("destination QEMU");
+  if (frozenDestination && !frozen) {
+    signal(witness.on(to.place.name)?.pids().qemu ?? 0, "SIGCONT");
+  }
+  // Where the fault must kill what was prepared, nobody goes on before it did.
+  const kills = toSource && CUTS.test(fault.words);
+  if (kills) {
+    await until("the prepared guest to be killed", () => stage.guestsProcesses(to).length === 0);
+  }
+  release(scene, instant);
+  if (fault.lasts && toSource && switchover && !kills) {
+    await until("the source to take its guest back", () => witness.on(from.place.name)?.runsNow);
+  } else if (fault.lasts && !kills) await pass(FAULT_MS);
+  const mendedAt = performance.now();
+  await fault.mend(scene);
+  hurry(scene);
+  await stage.ready();
+  return mendedAt;
+}
+
+/** Faults that end the tether, or the prepared guest itself. */
+const CUTS =
+  /the controller$|and destination$|SIGTERM to the destination|(SIGKILL).*(destination QEMU|destination agent|keeper)/;
+
+export interface End {
+  readonly ending: Ending;
+  readonly judgement: Judgement;
+  readonly troubles: readonly string[];
+  /** When nothing was left to happen, on this process's clock, in milliseconds. */
+  readonly endedAt: number;
+}
+
+/** Waits for the end, and judges the way there. */
+export async function close(scene: Scene): Promise<End> {
+  const { stage, from, to, guestId, migrationId, controller, witness } = scene;
+  let words = "no agent answered";
+  const ending = await until(
+    "nothing more to happen",
+    async () => {
+      const view = await viewOf(from, to, guestId, migrationId);
+      if (view !== undefined) words = wordsOfView(view);
+      return view === undefined ? undefined : endingOf(view);
+    },
+    ENDING_BOUND_MS,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)} (${words})`);
+  });
+  const endedAt = performance.now();
+  const troubles: string[] = [];
+  const home = ending === "source" ? from : ending === "destination" ? to : undefined;
+  if (home !== undefined) {
+    const seen = witness.on(home.place.name);
+    const start = testimonies(witness);
+    const rounds = judge(start).reading?.rounds ?? 0;
+    await until("the guest to check all of its memory at home", () => {
+      const { broken, reading } = judge(testimonies(witness));
+      return broken.length > 0 || (reading !== undefined && reading.rounds >= rounds + 2);
+    });
+    if (seen?.runsNow !== true) troubles.push(`it does not run on ${home.place.name}`);
+    const running = witness.seen.filter(({ runsNow }) => runsNow).length;
+    if (running !== 1) troubles.push(`${running} copies run in the end`);
+  } else if (witness.seen.some(({ runsNow }) => runsNow)) troubles.push("a copy runs in the end");
+  const judgement = judge(testimonies(witness));
+  const told = controller.said.find(({ kind }) => kind === "outcome");
+  if (told?.kind === "outcome" && told.outcome.verdict !== "pending") {
+    const { verdict } = told.outcome;
+    if (VERDICTS[ending] !== verdict) troubles.push(`the controller was told ${verdict}`);
+  }
+  await controller.end();
+  if (ending !== "perished") {
+    const place = ending === "destination" || ending === "lostAtDestination" ? to : from;
+    await place.client.guests.stop(guestId, { graceMs: 0 }).catch((error: unknown) => {
+      if (!/no guest/.test(String(error))) troubles.push(`Stop: ${String(error)}`);
+    });
+    let left: string[] = [];
+    await until(
+      "nothing to be left",
+      () => {
+        left = leftovers(stage);
+        return left.length === 0;
+      },
+      8_000,
+    ).catch(() => troubles.push(...left));
+  } else {
+    await until("somebody to be told", () => toldLoudly(from, migrationId)).catch(() =>
+      troubles.push("nobody was told that it perished"),
+    );
+  }
+  witness.close();
+  return { ending, judgement, troubles, endedAt };
+}
+
+const VERDICTS: Record<Ending, string> = {
+  source: "returned",
+  destination: "landed",
+  perished: "perished",
+  lostAtSource: "returned",
+  lostAtDestination: "landed",
+};
+
+function testimonies(witness: Witness): Testimony[] {
+  return witness.seen.map((seen) => ({
+    hostName: seen.hostName,
+    running: seen.running,
+    console: seen.consoles.text(),
+    late: seen.late,
+  }));
+}
+
+/** What a row may not leave behind: processes, run directories, cgroups, records, ports. */
+export function leftovers(stage: Stage): string[] {
+  return stage.hosts.flatMap((host) => {
+    const { name } = host.place;
+    const found = stage
+      .guestsProcesses(host)
+      .map(({ pid, commandLine }) => `process ${pid}: ${commandLine.slice(0, 100)}`);
+    for (const entry of readdirSync(host.runDir, { withFileTypes: true })) {
+      if (entry.isDirectory()) found.push(`run directory ${entry.name}`);
+    }
+    for (const group of stage.cgroupsOf(host)) found.push(`cgroup ${group}`);
+    for (const kind of ["arrivals", "departures", "guests"]) {
+      for (const id of readdirSync(join(host.stateDir, kind))) {
+        if (!id.startsWith(".")) found.push(`${kind}/${id}`); // begun and given up: gone at the next start
+      }
+    }
+    for (const port of listening(host)) {
+      if (!ALL_PORTS.includes(port)) found.push(`port ${port}`);
+    }
+    return found.map((what) => `${name} still has ${what}`);
+  });
+}
+
+/** TCP ports that somebody listens on in that host's network, as the kernel has them. */
+function listening(host: StageHost): number[] {
+  const pid = ROLES.map((role) => host.agents[role]?.pid ?? 0).find((each) => each > 0);
+  if (pid === undefined) return [];
+  const lines = readFileSync(`/proc/${pid}/net/tcp`, "utf8").trim().split("\n").slice(1);
+  return lines.flatMap((line) => {
+    const [, local = "", , state] = line.trim().split(/\s+/);
+    return state === "0A" ? [Number.parseInt(local.split(":")[1] ?? "0", 16)] : [];
+  });
+}
+
+/** The source agent's log has an alarm of the highest level about it. */
+function toldLoudly(host: StageHost, migrationId: string): boolean {
+  const lines = readFileSync(join(host.dir, "source.log"), "utf8").split("\n");
+  return lines.some((line) => line.includes(migrationId) && /"level":("fatal"|60)/.test(line));
+}
+
+async function sentBytes(source: SeenQemu | undefined): Promise<number> {
+  const answer = (await source?.monitor?.execute("query-migrate").catch(() => undefined)) as
+    | { status?: string; ram?: { transferred?: number } }
+    | undefined;
+  return answer?.status === "active" ? (answer.ram?.transferred ?? 0) : 0;
+}
+
+function holder({ from, to }: Scene, role: "source" | "destination") {
+  return role === "source" ? from.agents.source : to.agents.destination;
+}
+
+function heard({ from, to }: Scene) {
+  return [from.agents.source, to.agents.destination].flatMap((agent) => agent ?? []);
+}

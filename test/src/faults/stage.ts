@@ -1,0 +1,265 @@
+/*
+ * Two hosts and a controller's place, each in a network of its own. State directories are small disks
+ * of their own that can be filled; agents are the real ones in a wrapped world (hooks.ts). The stage
+ * outlives a row: that nothing is left of one is what the judge sees to.
+ */
+
+import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connectHost, getInfo, type Host, type HostAddress } from "@ferry/client";
+import { tickerFolder } from "../harness/guests.js";
+import { makeNetwork, type Network, type Place } from "../harness/network.js";
+import { processesMentioning, signal } from "../harness/processes.js";
+import { Child } from "./child.js";
+import type { FromController, ToController } from "./controller-main.js";
+import type { FromAgent, ToAgent } from "./hooks.js";
+import { healLinks } from "./links.js";
+import { losePower } from "./power.js";
+import { until } from "./until.js";
+
+export type Role = "source" | "destination";
+export const ROLES: readonly Role[] = ["source", "destination"];
+export const PORTS = { source: 7701, destination: 7702 } as const;
+const METRICS_PORTS = { source: 9701, destination: 9702 } as const;
+export const ALL_PORTS = [7701, 7702, 9701, 9702];
+/** A caller that froze or was cut off is noticed within their sum. */
+const KEEPALIVE = { time_ms: 250, timeout_ms: 750 };
+/** Agents ask QEMU what it can do before they take calls: seconds on a busy machine. */
+const START_BOUND_MS = 90_000;
+const STATE_DISK = "size=4m,mode=700";
+const CGROUPS = "/sys/fs/cgroup/pids";
+
+export interface StageHost {
+  readonly place: Place;
+  readonly dir: string;
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly shadowDir: string;
+  /** Where its guests' cgroups lie; undefined where this machine has none to write to. */
+  readonly cgroup: string | undefined;
+  readonly address: HostAddress;
+  readonly agents: Record<Role, Child<ToAgent, FromAgent> | undefined>;
+  client: Host;
+  bootId: string;
+}
+
+export class Stage {
+  readonly network: Network;
+  readonly dir = mkdtempSync(join(tmpdir(), "fy-"));
+  readonly hosts: readonly [StageHost, StageHost];
+  readonly controllerPlace: Place;
+
+  constructor() {
+    this.network = makeNetwork();
+    if (this.network.kind !== "namespaces") throw new Error(this.network.reason);
+    this.hosts = [this.#host("host-1"), this.#host("host-2")];
+    this.controllerPlace = this.network.add("controller");
+  }
+
+  /** All agents run and take calls. */
+  async start(): Promise<void> {
+    for (const host of this.hosts) for (const role of ROLES) this.startAgent(host, role);
+    await this.ready();
+  }
+
+  startAgent(host: StageHost, role: Role): void {
+    if (host.agents[role]?.alive === true) return;
+    const args = [role, host.bootId, host.shadowDir, "--config", join(host.dir, `${role}.yaml`)];
+    host.agents[role] = new Child("./agent-main.js", args, {
+      inside: (argv) => this.network.inside(host.place, argv),
+      logPath: join(host.dir, `${role}.log`),
+    });
+  }
+
+  /** Starts whatever agent does not run, and waits until all of them take calls. */
+  async ready(): Promise<void> {
+    for (const host of this.hosts) {
+      const dead = ROLES.filter((role) => host.agents[role]?.alive !== true);
+      for (const role of dead) this.startAgent(host, role);
+      host.client.close(); // a connection that has learnt to wait is not to be waited for
+      host.client = connectHost({ ...host.address, plaintext: true });
+    }
+    for (const host of this.hosts) {
+      for (const role of ROLES) {
+        const what = `${host.place.name}'s ${role} agent to take calls`;
+        await until(
+          what,
+          () => {
+            if (host.agents[role]?.alive !== true) throw new Error(this.lastWords(host, role));
+            const asked = getInfo(host.client[role], { timeoutMs: 2_000 });
+            return asked.then(
+              () => true,
+              () => false,
+            );
+          },
+          START_BOUND_MS,
+        );
+      }
+    }
+  }
+
+  lastWords(host: StageHost, role: Role): string {
+    const lines = readFileSync(join(host.dir, `${role}.log`), "utf8")
+      .trim()
+      .split("\n");
+    return `${host.place.name}'s ${role} agent ended:\n${lines.slice(-3).join("\n")}`;
+  }
+
+  controller(): Child<ToController, FromController> {
+    return new Child("./controller-main.js", [], {
+      inside: (argv) => this.network.inside(this.controllerPlace, argv),
+      logPath: join(this.dir, "controller.log"),
+    });
+  }
+
+  healLinks(): void {
+    for (const place of [this.hosts[0].place, this.hosts[1].place, this.controllerPlace]) {
+      healLinks(this.network, place);
+    }
+  }
+
+  /** What runs for that host, agents left out. */
+  guestsProcesses(host: StageHost) {
+    const agents = new Set(ROLES.map((role) => host.agents[role]?.pid));
+    return processesMentioning(`${host.dir}/`).filter(({ pid }) => !agents.has(pid));
+  }
+
+  /** The host loses its power: all its processes, what was not synced, and all that does not outlive a boot. */
+  async losePower(host: StageHost): Promise<number> {
+    const agents = ROLES.map((role) => host.agents[role]);
+    for (const agent of agents) agent?.signal("SIGKILL");
+    for (const { pid } of this.guestsProcesses(host)) signal(pid, "SIGKILL");
+    await Promise.all(agents.map((agent) => agent?.exited));
+    await until(`${host.place.name} to stand still`, () => {
+      const left = this.guestsProcesses(host);
+      for (const { pid } of left) signal(pid, "SIGKILL");
+      return left.length === 0;
+    });
+    const lost = losePower(host.shadowDir);
+    for (const name of readdirSync(host.runDir)) {
+      rmSync(join(host.runDir, name), { recursive: true, force: true });
+    }
+    for (const group of this.cgroupsOf(host)) rmdirSync(group);
+    host.bootId = randomUUID();
+    return lost;
+  }
+
+  cgroupsOf({ cgroup }: StageHost): string[] {
+    if (cgroup === undefined) return [];
+    return readdirSync(cgroup, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(cgroup, entry.name));
+  }
+
+  /** Everything as if it were new: after a row that left a guest to a person, or was lost. */
+  async renew(): Promise<void> {
+    this.healLinks();
+    for (const host of this.hosts) {
+      for (const role of ROLES) host.agents[role]?.signal("SIGCONT");
+      await this.losePower(host);
+      emptyDisk(host.stateDir);
+    }
+    await this.start();
+  }
+
+  async close(): Promise<void> {
+    this.healLinks();
+    for (const host of this.hosts) {
+      host.client.close();
+      await this.losePower(host);
+      if (host.cgroup !== undefined) rmdirSync(host.cgroup);
+      spawnSync("umount", ["--lazy", host.stateDir]);
+    }
+    this.network.remove();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #host(name: string): StageHost {
+    const place = this.network.add(name);
+    const dir = join(this.dir, name.slice(-1));
+    const stateDir = join(dir, "state");
+    const runDir = join(dir, "run");
+    for (const each of [stateDir, runDir]) mkdirSync(each, { recursive: true });
+    mount(stateDir);
+    const cgroup = makeCgroup(`fy-${process.pid}-${name}`);
+    for (const role of ROLES) {
+      const config = this.#config({ place, role, stateDir, runDir, cgroup });
+      writeFileSync(join(dir, `${role}.yaml`), JSON.stringify(config, null, 2));
+    }
+    const address = {
+      source: `${place.address}:${PORTS.source}`,
+      destination: `${place.address}:${PORTS.destination}`,
+      hostId: name,
+    };
+    return {
+      place,
+      dir,
+      stateDir,
+      runDir,
+      shadowDir: join(dir, "shadow"),
+      cgroup,
+      address,
+      agents: { source: undefined, destination: undefined },
+      client: connectHost({ ...address, plaintext: true }),
+      bootId: randomUUID(),
+    };
+  }
+
+  #config(host: {
+    place: Place;
+    role: Role;
+    stateDir: string;
+    runDir: string;
+    cgroup: string | undefined;
+  }) {
+    const { place, role, stateDir, runDir, cgroup } = host;
+    return {
+      host_id: place.name,
+      listen: `${place.address}:${PORTS[role]}`,
+      advertise: `${place.address}:${PORTS[role]}`,
+      metrics_listen: `${place.address}:${METRICS_PORTS[role]}`,
+      state_dir: stateDir,
+      run_dir: runDir,
+      plaintext: true,
+      qemu: {
+        accelerator: "tcg",
+        allowed_paths: [this.dir, tickerFolder],
+        cgroups: cgroup === undefined ? [] : [cgroup],
+      },
+      migration: { listen_host: place.address, advertise_host: place.address, allow_plain: true },
+      keepalive: KEEPALIVE,
+      limits: { memory_reserve_bytes: 0 },
+      timeouts: { lease_ms: 10_000, stall_ms: 4_000, drain_ms: 1_000 },
+    };
+  }
+}
+
+function mount(dir: string): void {
+  const done = spawnSync("mount", ["-t", "tmpfs", "-o", STATE_DISK, "ferry-faults", dir]);
+  if (done.status !== 0) throw new Error(`mount: ${String(done.stderr)}`);
+}
+
+function emptyDisk(dir: string): void {
+  for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true });
+}
+
+function makeCgroup(name: string): string | undefined {
+  const path = join(CGROUPS, name);
+  try {
+    mkdirSync(path);
+    return path;
+  } catch {
+    return undefined; // this machine's are elsewhere, or read-only
+  }
+}
