@@ -4,8 +4,8 @@
     reference_controller.py --stubs DIR --source HOST:PORT --destination HOST:PORT --guest ID [--transport tunnel]
 
 DIR holds what `python3 -m grpc_tools.protoc -I proto --python_out DIR --grpc_python_out DIR proto/ferry/v1/*.proto`
-makes (grpcio-tools 1.30 or newer). docs/controller.md has a row for every answer and silence, named here where it
-is acted on. Exit status: 0 landed, 1 returned, 2 perished: a person decides.
+makes. docs/controller.md has a row for every answer and every silence, named here where it is acted on.
+Exit status: 0 landed, 1 returned, 2 perished: a person decides.
 """
 import argparse
 import functools

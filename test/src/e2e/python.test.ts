@@ -94,17 +94,14 @@ function control(
   return { process, ended, said: () => said };
 }
 
-/** From buf's descriptors, since Debian packages protoc without the well-known types' sources. */
+/** As the controller's own first lines say. */
 function generateStubs(dir: string): string {
   const out = join(dir, "stubs");
-  const set = join(dir, "set.binpb");
   mkdirSync(out);
-  execFileSync(process.execPath, ["node_modules/@bufbuild/buf/bin/buf", "build", "-o", set], {
+  const protos = readdirSync(join(root, "proto/ferry/v1")).map((name) => `proto/ferry/v1/${name}`);
+  const outs = ["--python_out", out, "--grpc_python_out", out];
+  execFileSync(PYTHON, ["-m", "grpc_tools.protoc", "-I", "proto", ...outs, ...protos], {
     cwd: root,
   });
-  const protos = readdirSync(join(root, "proto/ferry/v1")).map((name) => `ferry/v1/${name}`);
-  const plugin = "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin";
-  const outs = [`--python_out=${out}`, `--grpc_out=${out}`];
-  execFileSync("protoc", [`--descriptor_set_in=${set}`, ...outs, plugin, ...protos]);
   return out;
 }
