@@ -32,7 +32,7 @@ export interface Limits {
 }
 
 /** Everything that can happen next. */
-export function happenings(world: World, protocol: Protocol, setting: Setting, emit: Emit): void {
+function happenings(world: World, protocol: Protocol, setting: Setting, emit: Emit): void {
   sourceHappenings(world, protocol, setting, emit);
   for (let at = 0; at < setting.destinations; at += 1) {
     destinationHappenings(world, at, protocol, setting, emit);

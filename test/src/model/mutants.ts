@@ -67,7 +67,7 @@ function mutantsOf(side: Side): Mutant[] {
 }
 
 /** The protocol with that one cell changed. */
-export function mutate({ side, phase, heard, cell }: Mutant): Protocol {
+function mutate({ side, phase, heard, cell }: Mutant): Protocol {
   const table = FERRY[side] as Record<string, Record<string, unknown>>; // cells by their names
   return { ...FERRY, [side]: { ...table, [phase]: { ...table[phase], [heard]: cell } } };
 }

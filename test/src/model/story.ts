@@ -16,7 +16,7 @@ export function tellStory(steps: readonly Step[], last?: string): string {
   return lines.join("\n");
 }
 
-export function tellWorld({ source, destinations }: World): string {
+function tellWorld({ source, destinations }: World): string {
   const hosts = destinations.map((host, at) => `${nameOf(at)}: ${tellDestination(host)}`);
   return [`source: ${tellSource(source)}`, ...hosts].join(" | ");
 }
