@@ -71,9 +71,7 @@ ${table(FAILURES)}
 /** A heading each, so that Help can link to it. */
 function sections(words, line) {
   return Object.entries(words)
-    .map(
-      ([word, it]) => `### ${word}\n\n${line(it)}\n\n${it.meaning} **Next:** ${it.next}`,
-    )
+    .map(([word, it]) => `### ${word}\n\n${line(it)}\n\n${it.meaning} **Next:** ${it.next}`)
     .join("\n\n");
 }
 

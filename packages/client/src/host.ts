@@ -49,5 +49,3 @@ export function connectHost(options: HostAddress & Security): Host {
     },
   };
 }
-
-export type { CallOptions };

@@ -13,11 +13,6 @@ const SOCKET_PATH_BYTES_MAX = 107;
 /** Longest name of a socket in a run directory, in bytes. */
 const SOCKET_NAME_BYTES_MAX = 24;
 
-/** What the guest writes to its first serial port, collected in a file. Every host has its own. */
-export function consolePath(runDir: string): string {
-  return join(runDir, "console.log");
-}
-
 /** Where the keeper takes orders. */
 export function fifoPath(runDir: string): string {
   return join(runDir, "keeper.fifo");

@@ -11,7 +11,6 @@ import {
   cont,
   launchQemu,
   look,
-  lookIncoming,
   makeRunDirectory,
   openIncoming,
   PortTaken,
@@ -22,6 +21,8 @@ import { StoreUnwritable } from "@ferry/store";
 import { startTunnel } from "@ferry/tunnel";
 import type { Arrival } from "./arrival.js";
 
+/** A monitor that closes while its QEMU lives on is taken for lost after this time, in milliseconds. */
+const MONITOR_LOST_MS = 1_000;
 /** After a lost answer of `cont` or `query-status`, QEMU is looked at again after this time. */
 const LOOK_AGAIN_MS = 250;
 
@@ -112,6 +113,14 @@ export function follow(arrival: Arrival): void {
     if (news.kind === "loaded") void arrival.hear("loaded");
     if (news.kind === "failed") void arrival.fail("qemu_died", news.reason);
     if (news.kind === "resumed") arrival.resumedAtUs = news.atUs;
+  });
+  qmp.once("close", () => {
+    // A QEMU that died closes its monitor too, and is reaped in a moment: that is heard on its own.
+    const lost = setTimeout(() => {
+      if (arrival.qmp !== qmp || arrival.settled) return;
+      void arrival.hear("restarted", { cause: "host_fault", reason: "QEMU's monitor was lost" });
+    }, MONITOR_LOST_MS);
+    void arrival.keeper?.reaped.then(() => clearTimeout(lost));
   });
 }
 
@@ -235,12 +244,6 @@ async function lookThenResume(arrival: Arrival): Promise<void> {
       if (arrival.phase === "relanding") void lookThenResume(arrival);
     }, LOOK_AGAIN_MS).unref();
   }
-}
-
-/** On finding a QEMU after a restart, or on entering a phase: an event may have been lost. */
-export async function lookAtIncoming(arrival: Arrival): Promise<void> {
-  if (arrival.qmp === undefined) return;
-  if ((await lookIncoming(arrival.qmp)) === "loaded") await arrival.hear("loaded");
 }
 
 function message(error: unknown): string {
