@@ -1,5 +1,5 @@
 /* One host: its two agents, and thin calls to them. */
-import { Agent, type CallOptions } from "./agent.js";
+import { Agent } from "./agent.js";
 import { channelSecurity, type Security } from "./credentials.js";
 import { Guests } from "./guests.js";
 
