@@ -75,6 +75,10 @@ const update = (phase: string): Step => ({
   does: `write ${phase}`,
   take: ({ arrivals }) => arrivals.update("m", { phase }, "fsync"),
 });
+const foresee = (phase: string): Step => ({
+  does: `foresee ${phase}`,
+  take: ({ arrivals }) => arrivals.foresee("m", { phase }),
+});
 const jot = (phase: string): Step => ({
   does: `jot ${phase}`,
   take: ({ arrivals }) => arrivals.update("m", { phase }, "write"),
@@ -114,6 +118,8 @@ const LIVES: readonly (readonly Step[])[] = [
   [create, update("landing"), land, annotate, acknowledge, stop],
   [create, jot("prepared"), end("returned"), annotate, acknowledge, sweep],
   [create, update("landing"), end("perished")],
+  [create, foresee("landing"), update("landing"), update("relanding"), land, annotate],
+  [create, foresee("landing"), jot("other"), update("other"), end("returned")],
 ];
 
 for (const life of LIVES) {

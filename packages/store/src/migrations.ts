@@ -63,6 +63,11 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
     await this.#folders.create(id, body, new Map(endings));
   }
 
+  /** Writes a record that is likely to come: `update` with the very same one is quick then. */
+  foresee(id: string, body: Body): Promise<void> {
+    return this.#folders.foresee(id, body);
+  }
+
   update(id: string, body: Body, durability: Durability = "fsync"): Promise<void> {
     return this.#folders.update(id, body, durability);
   }
