@@ -9,6 +9,7 @@ import {
   cont,
   continueOutgoing,
   fingerprintOutgoing,
+  look,
   lookOutgoing,
   type Outgoing,
   ProgressMeter,
@@ -216,16 +217,26 @@ export async function watch(departure: Departure, qmp: Qmp): Promise<void> {
 
 const COPYING: ReadonlySet<string> = new Set(["performing", "cancelling"]);
 const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "none"]);
+/** How a guest stands that has not run since its copy completed (migration_iteration_finish in QEMU). */
+const UNTOUCHED: ReadonlySet<string> = new Set(["finish-migrate", "postmigrate"]);
 
 /** QEMU says that the migration ended: asks how, since an event alone may be another one's. */
 export async function hearEnd(departure: Departure, qmp: Qmp): Promise<void> {
   let seen: Outgoing;
+  let status: string;
   try {
-    seen = await lookOutgoing(qmp);
+    [seen, { status }] = await Promise.all([lookOutgoing(qmp), look(qmp)]);
   } catch {
     return; // the next look tells
   }
   if (seen.state === "completed") {
+    // A predecessor of ours may have taken the guest back, and have died before it could write so:
+    // QEMU still says `completed`, and giving the guest away now would run it twice.
+    if (!UNTOUCHED.has(status)) {
+      departure.fail("AGENT_RESTARTED", `the guest was taken back before; QEMU says ${status}`);
+      await departure.hear("failedLate");
+      return;
+    }
     departure.qemuDowntimeMs = seen.downtimeMs;
     await departure.hear("sent");
     return;
