@@ -127,6 +127,7 @@ export class Departure {
       unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
     });
     void resident.keeper?.reaped.then((death) => {
+      if (this.settled) return undefined; // an ending that is written never changes
       if (this.phase !== "destroying") {
         this.fail("QEMU_DIED", `the guest's QEMU ended: ${death.summary}`);
       }
