@@ -116,6 +116,7 @@ const COMMANDS = [
   "resolve",
   "watch",
   "info",
+  "doctor",
   "certs init",
   "call",
 ];

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addCall } from "./commands/call.js";
 import { addCerts } from "./commands/certs.js";
 import { addCheck } from "./commands/check.js";
+import { addDoctor } from "./commands/doctor.js";
 import { addGuests } from "./commands/guests.js";
 import { addInfo } from "./commands/info.js";
 import { addMigrate } from "./commands/migrate.js";
@@ -43,6 +44,7 @@ ${EXIT_HELP}`,
     addResolve,
     addWatch,
     addInfo,
+    addDoctor,
     addCerts,
     addCall,
   ]) {
