@@ -15,6 +15,12 @@ const RECORD = "record.json";
 /** Subfolder that holds the endings that were written beforehand. */
 export const BEFOREHAND = "endings";
 
+/** A record that was written before its time. */
+interface Foreseen {
+  readonly path: string;
+  readonly bytes: Buffer;
+}
+
 export interface FoldersOptions<Body> {
   readonly disk: Disk;
   /** Whose unfinished work it is: several agents may write in one collection. */
@@ -28,8 +34,8 @@ export class Folders<Body> {
   readonly #disk: Disk;
   readonly #role: string;
   readonly #format: Format<Body>;
-  /** Records that were written before their time: whole and synced, beside the ones in force. */
-  readonly #foreseen = new Map<string, { readonly path: string; readonly bytes: Buffer }>();
+  /** Records written before their time; undefined once settled: that one could not be written. */
+  readonly #foreseen = new Map<string, Promise<Foreseen | undefined>>();
 
   constructor({ disk, role, path, format }: FoldersOptions<Body>) {
     this.path = path;
@@ -96,23 +102,19 @@ export class Folders<Body> {
    * it: half the work, where a guest stands still meanwhile. Any other one is written as ever.
    */
   async foresee(id: string, body: Body): Promise<void> {
-    const path = join(this.folder(id), unfinished(this.#role));
     const bytes = encode(this.#format, body);
-    await writing(path, async () => {
-      try {
-        await this.#disk.writeFile(path, bytes);
-      } catch (error) {
-        await this.#disk.remove(path).catch(() => {}); // tidied away at the next start
-        throw error;
-      }
-    });
-    this.#foreseen.set(id, { path, bytes });
+    const written = this.#writeBeside(id, bytes);
+    this.#foreseen.set(
+      id,
+      written.catch(() => undefined),
+    );
+    await written;
   }
 
   async update(id: string, body: Body, durability: Durability = "fsync"): Promise<void> {
     const folder = this.folder(id);
     const path = join(folder, RECORD);
-    const foreseen = this.#foreseen.get(id);
+    const foreseen = await this.#foreseen.get(id);
     if (foreseen === undefined || !foreseen.bytes.equals(encode(this.#format, body))) {
       await writeRecord(this.#disk, this.#role, { path, format: this.#format, body, durability });
       return;
@@ -127,7 +129,7 @@ export class Folders<Body> {
   /** Moves a folder out of this collection, here or there at every instant. Durable when it returns. */
   async moveTo(id: string, other: Folders<unknown>, name: string): Promise<void> {
     const to = other.folder(name);
-    this.#foreseen.delete(id);
+    await this.#forget(id);
     await writing(to, async () => {
       await this.#move(this.folder(id), to);
       await this.#disk.syncDirectory(other.path);
@@ -143,7 +145,7 @@ export class Folders<Body> {
   /** Removes a folder. It need not exist: a removal that could not be made durable is repeated so. */
   async remove(id: string): Promise<void> {
     const path = this.folder(id);
-    this.#foreseen.delete(id);
+    await this.#forget(id);
     const gone = join(this.path, unfinished(this.#role));
     await writing(path, async () => {
       try {
@@ -165,6 +167,27 @@ export class Folders<Body> {
         if (isUnfinished(name, this.#role)) await writing(path, () => this.#disk.remove(path));
       }
     }
+  }
+
+  /** Whole and synced, under a name that is tidied away. */
+  async #writeBeside(id: string, bytes: Buffer): Promise<Foreseen> {
+    const path = join(this.folder(id), unfinished(this.#role));
+    await writing(path, async () => {
+      try {
+        await this.#disk.writeFile(path, bytes);
+      } catch (error) {
+        await this.#disk.remove(path).catch(() => {}); // tidied away at the next start
+        throw error;
+      }
+    });
+    return { path, bytes };
+  }
+
+  /** A foreseen record that never came goes, so that no folder is seen with it elsewhere. */
+  async #forget(id: string): Promise<void> {
+    const foreseen = await this.#foreseen.get(id);
+    this.#foreseen.delete(id);
+    if (foreseen !== undefined) await this.#disk.remove(foreseen.path).catch(() => {});
   }
 
   async #move(from: string, to: string): Promise<void> {

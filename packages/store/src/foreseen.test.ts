@@ -43,3 +43,27 @@ test("a foreseen record that somebody removed is written at the second try", asy
   assert.deepEqual(await folders.read("m"), { phase: "landing" });
   assert.equal(disk.paths().includes("/arrivals/m/record.json"), true);
 });
+
+test("a foreseen record that never came is not handed over with its folder", async () => {
+  const { disk, folders } = await foreseeing("landing");
+  await disk.makeDirectory("/guests");
+  const guests = new Folders({ disk, role: "destination", path: "/guests", format });
+  await folders.moveTo("m", guests, "g");
+  assert.deepEqual(
+    disk.paths().filter((path) => path.startsWith("/guests/")),
+    ["/guests/g", "/guests/g/record.json"],
+  );
+});
+
+test("whoever updates at once waits for the foreseen record, and uses it", async () => {
+  const { disk, folders } = await foreseeing("landing");
+  const foreseen = folders.foresee("m", { phase: "relanding" });
+  await folders.update("m", { phase: "relanding" });
+  await foreseen;
+  assert.deepEqual(await folders.read("m"), { phase: "relanding" });
+  await folders.tidy();
+  assert.deepEqual(
+    disk.paths().filter((path) => path.includes("/.")),
+    [],
+  );
+});
