@@ -66,10 +66,10 @@ test("a migration is told that is not settled a minute after its beginning", () 
 
 test("an orphan is told with what would remove it, or with why it was kept", () => {
   const kept = orphan({ keptBecause: "its guest may run" });
-  assert.match(orphanFindings([kept], false)[0]?.next ?? "", /ferry doctor --sweep/);
-  assert.equal(orphanFindings([kept], true)[0]?.next, "It was kept: its guest may run.");
+  assert.match(orphanFindings([orphan({})])[0]?.next ?? "", /ferry doctor --sweep/);
+  assert.equal(orphanFindings([kept])[0]?.next, "It was kept: its guest may run.");
   const record = orphan({ kind: OrphanKind.RECORD, subject: "/r" });
-  const [unreadable] = orphanFindings([record], false);
+  const [unreadable] = orphanFindings([record]);
   assert.equal(unreadable?.subject, "record /r");
   assert.match(unreadable?.next ?? "", /move the record out/); // no sweep would help
 });
@@ -78,7 +78,7 @@ test("what was swept is no finding, and what both agents tell is told once", () 
   const swept = orphan({ swept: true });
   const both = merged([[orphan({ keptBecause: "its agent uses it" })], [swept]]);
   assert.deepEqual(both, [swept]);
-  assert.deepEqual(orphanFindings(both, true), []);
+  assert.deepEqual(orphanFindings(both), []);
   assert.deepEqual(sweptLines(both), ["swept process pid 7 (nobody's)"]);
   assert.equal(merged([[orphan({})], [orphan({ subject: "pid 8" })]]).length, 2);
 });

@@ -77,8 +77,8 @@ export function migrationFindings(migrations: readonly Migration[], now: Date): 
   });
 }
 
-/** What was left behind. `asked`: a sweep was ordered, and these were not swept. */
-export function orphanFindings(orphans: readonly Orphan[], asked: boolean): Finding[] {
+/** What was left behind, and is still there. */
+export function orphanFindings(orphans: readonly Orphan[]): Finding[] {
   return orphans
     .filter(({ swept }) => !swept)
     .map(({ kind, subject, reason, keptBecause }) => ({
@@ -88,9 +88,9 @@ export function orphanFindings(orphans: readonly Orphan[], asked: boolean): Find
       next:
         kind === OrphanKind.RECORD
           ? "Find out where its guest runs, then move the record out of the state directory: nothing is swept until then."
-          : asked
-            ? `It was kept: ${keptBecause}.`
-            : "`ferry doctor --sweep` removes it, or says why it must not.",
+          : keptBecause === ""
+            ? "`ferry doctor --sweep` removes it, or says why it must not."
+            : `It was kept: ${keptBecause}.`,
     }));
 }
 

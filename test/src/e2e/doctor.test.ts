@@ -72,10 +72,10 @@ test("doctor tells what is wrong, sweeps what nobody owns, and is content when a
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, string>);
   assert.deepEqual(
-    lines.map(({ where, kind, subject }) => [where, kind, subject]),
+    lines.map(({ host, kind, subject }) => [host, kind, subject]),
     [
-      ["host host-1", "guest", "guest lonely"],
-      ["host host-1", "agent", `destination agent ${one.destination.options.address}`],
+      ["host-1", "guest", "guest lonely"],
+      ["host-1", "agent", `destination agent ${one.destination.options.address}`],
     ],
   );
   assert.match(lines[0]?.what ?? "", /is lost/);

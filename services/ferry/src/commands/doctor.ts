@@ -65,10 +65,10 @@ ${EXIT_HELP}`,
         const now = new Date();
         const reports = await Promise.all(hosts.map((name) => examine(name, fleet, flags, now)));
         const own = ownFindings(fleet, now);
-        if (own.length > 0) tell("this command", { findings: own, swept: [] }, flags, shell);
+        if (own.length > 0) tell("", { findings: own, swept: [] }, flags, shell);
         hosts.forEach((name, index) => {
           const report = reports[index];
-          if (report !== undefined) tell(`host ${name}`, report, flags, shell);
+          if (report !== undefined) tell(name, report, flags, shell);
         });
         const all = [...own, ...reports.flatMap(({ findings }) => findings)];
         if (all.length > 0) shell.exit(EXIT.error);
@@ -103,7 +103,7 @@ async function examine(name: string, fleet: Fleet, flags: Flags, now: Date): Pro
     findings.push(...asked);
   }
   const orphans = merged(answers);
-  findings.push(...orphanFindings(orphans, flags.sweep === true));
+  findings.push(...orphanFindings(orphans));
   return { findings, swept: orphans.filter(({ swept }) => swept) };
 }
 
@@ -173,14 +173,17 @@ function drainingFinding(role: string, agent: Agent): Finding {
   };
 }
 
-function tell(where: string, { findings, swept }: Report, { json }: Flags, shell: Shell): void {
+/** `host`: "" for what is wrong at this end. */
+function tell(host: string, { findings, swept }: Report, { json }: Flags, shell: Shell): void {
   if (json) {
-    for (const finding of findings) shell.json({ where, ...finding });
-    for (const orphan of swept)
-      shell.json({ where, kind: "swept", subject: orphan.subject, what: orphan.reason });
+    for (const finding of findings) shell.json({ host, ...finding });
+    for (const { subject, reason } of swept) {
+      shell.json({ host, kind: "swept", subject, what: reason });
+    }
     return;
   }
   const count = findings.length === 1 ? "1 finding" : `${findings.length} findings`;
+  const where = host === "" ? "here" : `host ${host}`;
   shell.print(`${where}: ${findings.length === 0 ? "nothing is wrong" : count}`);
   for (const line of sweptLines(swept)) shell.print(`  ${line}`);
   for (const { subject, what, next } of findings) {
