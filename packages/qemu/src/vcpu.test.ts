@@ -32,6 +32,7 @@ test("a guest that is still arriving is never told to run", async (t) => {
   const to = await listenUnix(host, pair);
 
   await assert.rejects(cont(pair.destination), /still loading/);
+  await assert.rejects(cont(pair.destination, await look(pair.destination)), /still loading/);
 
   await startOutgoing(pair.source, { to, bandwidthBytesPerSecond: 0, downtimeLimitMs: 300 });
   await until(() => pair.sent.some(({ kind }) => kind === "gate"), "it stands at the gate");

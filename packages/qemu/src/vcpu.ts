@@ -15,10 +15,14 @@ export async function look(qmp: Qmp): Promise<RunState> {
 /**
  * Lets the guest run. Only QEMU's explicit error is a refusal; a timeout or a lost monitor throws,
  * and proves nothing. In `inmigrate`, QEMU would answer "yes" and start the guest by itself when
- * the load ends, before anybody decided: so there nothing is sent, and it throws.
+ * the load ends, before anybody decided: so there nothing is sent, and it throws. QEMU is asked
+ * first, unless the caller has asked it: a guest that has left `inmigrate` never comes back to it.
  */
-export async function cont(qmp: Qmp): Promise<"ran" | { readonly refused: string }> {
-  const { status, running } = await look(qmp);
+export async function cont(
+  qmp: Qmp,
+  looked?: RunState,
+): Promise<"ran" | { readonly refused: string }> {
+  const { status, running } = looked ?? (await look(qmp));
   if (running) return "ran";
   if (status === "inmigrate") throw new Error("cont was not sent: QEMU is still loading the guest");
   try {

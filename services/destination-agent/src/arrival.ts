@@ -20,7 +20,7 @@ import {
   type Verdict,
   verdictOf,
 } from "@ferry/protocol";
-import type { Keeper } from "@ferry/qemu";
+import type { Keeper, RunState } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
 import type { Tie } from "@ferry/tether";
 import type { Tunnel } from "@ferry/tunnel";
@@ -87,6 +87,8 @@ export class Arrival {
   killWanted = false;
   /** QEMU is being launched. */
   launching = false;
+  /** How QEMU stood when its keeper was being freed; undefined if it did not say. */
+  looked: Promise<RunState | undefined> | undefined;
   tie: Tie | undefined;
   /** Source QEMU's STOP and our QEMU's RESUME, microseconds since 1970, for the blackout we report. */
   stoppedAtUs: number | undefined;
@@ -245,16 +247,19 @@ export class Arrival {
       return;
     }
     if (destinationDurability[next] === "none") return;
-    const inPhase = (record: ArrivalRecord) => ({
-      ...record,
-      arrival: { ...record.arrival, phase: next },
-    });
     await store.arrivals.update(
       this.migrationId,
-      inPhase(this.record),
+      inPhase(this.record, next),
       destinationDurability[next],
     );
-    this.record = inPhase(this.record); // it may have been added to meanwhile
+    this.record = inPhase(this.record, next); // it may have been added to meanwhile
+  }
+
+  /** The guest will stand still until this phase is written: what can be done before is done now. */
+  #foresee(phase: DestinationPhase): void {
+    const record = inPhase(this.record, phase);
+    // Not written, it is written when its time has come.
+    void this.host.store.arrivals.foresee(this.migrationId, record).catch(() => {});
   }
 
   #unwritable(
@@ -309,6 +314,7 @@ export class Arrival {
         "the guest may have run here and does not any more: a person must decide whether the old copy at the source may wake",
       );
     }
+    if (step.to === "receiving") this.#foresee("landing");
     if (destinationSettled(step.to)) this.#settle(step.to);
     this.changes.bump();
   }
@@ -336,4 +342,8 @@ export class Arrival {
     }
     this.host.settled(this);
   }
+}
+
+function inPhase(record: ArrivalRecord, phase: DestinationPhase): ArrivalRecord {
+  return { ...record, arrival: { ...record.arrival, phase } };
 }

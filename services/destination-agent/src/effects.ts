@@ -188,6 +188,9 @@ async function kill(arrival: Arrival): Promise<void> {
 
 /** The keeper must have answered before `landing` is written: an old one would kill a landed guest. */
 async function freeKeeper(arrival: Arrival): Promise<void> {
+  const { qmp } = arrival;
+  // Asked now, so that nobody has to wait for the answer in the blackout.
+  if (qmp !== undefined) arrival.looked = look(qmp).catch(() => undefined);
   try {
     await arrival.keeper?.free();
     await arrival.hear("freed");
@@ -207,7 +210,7 @@ async function resumeGuest(arrival: Arrival): Promise<void> {
   try {
     const { qmp } = arrival;
     if (qmp === undefined) throw new Error("no monitor");
-    const answer = await cont(qmp);
+    const answer = await cont(qmp, await arrival.looked);
     if (answer === "ran") await arrival.hear("ran");
     else await arrival.hear("contRefused", { cause: "host_fault", reason: answer.refused });
   } catch (error) {

@@ -38,6 +38,8 @@ export interface Arrivals {
     record: ArrivalRecord,
     endingOf: (phase: EndPhase) => EndingRecord,
   ): Promise<void>;
+  /** Writes a record that is likely to come: `update` with the very same one is quick then. */
+  foresee(migrationId: string, record: ArrivalRecord): Promise<void>;
   update(migrationId: string, record: ArrivalRecord, durability?: Durability): Promise<void>;
   /** Writes `landed`: the arrival becomes a guest of this host, by one rename. May be repeated. */
   land(migrationId: string, guestId: string): Promise<void>;
@@ -81,6 +83,7 @@ export async function openDestinationStore(
     return {
       arrivals: {
         create: (id, record, endingOf) => arrivals.create(id, record, endingOf),
+        foresee: (id, record) => arrivals.foresee(id, record),
         update: (id, record, durability) => arrivals.update(id, record, durability),
         land: (id, guestId) => arrivals.handOver(id, "landed", guests, guestId),
         end: (id, phase) => arrivals.end(id, phase),
