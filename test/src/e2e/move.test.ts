@@ -13,6 +13,7 @@ let hosts: Hosts;
 before(async () => {
   hosts = await Hosts.start({
     allowedPaths: [tickerFolder],
+    security: "mtls",
     config: { migration: { allow_plain: true } },
   });
 });

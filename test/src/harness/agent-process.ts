@@ -10,6 +10,9 @@ import { HealthCheckResponse_ServingStatus, HealthService } from "@ferry/contrac
 import { credentials } from "@grpc/grpc-js";
 import { until } from "./until.js";
 
+/** An agent asks QEMU several things before it serves, and a machine may be busy. */
+const READY_MS = 120_000;
+
 export type AgentRole = "source" | "destination";
 
 /** One line of an agent's log. */
@@ -70,16 +73,20 @@ export class AgentProcess {
     const { address, role, logPath } = this.options;
     const agent = new Agent(address, this.#credentials());
     try {
-      await until(`the ${role} agent at ${address} to serve`, async () => {
-        if (this.#process === undefined) {
-          const words = readFileSync(logPath, "utf8").trim().split("\n").slice(-3).join("\n");
-          throw new Error(`the ${role} agent ended instead of serving:\n${words}`);
-        }
-        return agent
-          .unary(HealthService.check, { service: "" }, { timeoutMs: 1_000 })
-          .then(({ status }) => status === HealthCheckResponse_ServingStatus.SERVING)
-          .catch(() => false);
-      });
+      await until(
+        `the ${role} agent at ${address} to serve`,
+        async () => {
+          if (this.#process === undefined) {
+            const words = readFileSync(logPath, "utf8").trim().split("\n").slice(-3).join("\n");
+            throw new Error(`the ${role} agent ended instead of serving:\n${words}`);
+          }
+          return agent
+            .unary(HealthService.check, { service: "" }, { timeoutMs: 1_000 })
+            .then(({ status }) => status === HealthCheckResponse_ServingStatus.SERVING)
+            .catch(() => false);
+        },
+        READY_MS,
+      );
     } finally {
       agent.close();
     }

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Host as Client, connectHost, type Security } from "@ferry/client";
 import { AgentProcess, type AgentRole } from "./agent-process.js";
+import { certificateFiles, makeCertificates } from "./certificates.js";
 import { makeNetwork, type Network, type Place } from "./network.js";
 import { processesMentioning, signal } from "./processes.js";
 import { until } from "./until.js";
@@ -15,9 +16,13 @@ import { until } from "./until.js";
 const PORTS = { source: 7701, destination: 7702 } as const;
 const METRICS_PORTS = { source: 9701, destination: 9702 } as const;
 
+const PLAINTEXT: Security = { plaintext: true };
+
 export interface HostsOptions {
   /** How many; named "host-1", "host-2", … Default 2. */
   readonly count?: number;
+  /** With certificates of their own CA, or as in a trial. Default "plaintext". */
+  readonly security?: "mtls" | "plaintext";
   /** Server keepalive. Default 1 s / 3 s: a frozen or cut-off caller is noticed within 4 s. */
   readonly keepalive?: { readonly timeMs: number; readonly timeoutMs: number };
   /** Merged into every agent's configuration, section by section, by the file's own names. */
@@ -41,13 +46,23 @@ export class Hosts {
   /** The private folder. Its name stands in the command line of everything that was started. */
   readonly dir: string;
   readonly all: readonly TestHost[];
-  readonly security: Security = { plaintext: true };
+  /** How the test speaks to them. */
+  readonly security: Security;
 
   private constructor(options: HostsOptions) {
     this.dir = mkdtempSync(join(tmpdir(), "fy-")); // short: sockets have short names
     this.network = makeNetwork();
-    const count = options.count ?? 2;
-    this.all = Array.from({ length: count }, (_, index) => this.#host(index + 1, options));
+    const places = Array.from({ length: options.count ?? 2 }, (_, index) =>
+      this.network.add(`host-${index + 1}`),
+    );
+    this.security =
+      options.security === "mtls" ? makeCertificates(this.certificatesDir, places) : PLAINTEXT;
+    this.all = places.map((place, index) => this.#host(place, index + 1, options));
+  }
+
+  /** One folder per host and one for the controller; there with security "mtls". */
+  get certificatesDir(): string {
+    return join(this.dir, "certs");
   }
 
   /** Starts them all, and waits until every agent takes calls. */
@@ -107,8 +122,7 @@ export class Hosts {
     return this.all.flatMap(({ source, destination }) => [source, destination]);
   }
 
-  #host(number: number, options: HostsOptions): TestHost {
-    const place = this.network.add(`host-${number}`);
+  #host(place: Place, number: number, options: HostsOptions): TestHost {
     const dir = join(this.dir, `${number}`);
     const stateDir = join(dir, "state");
     const runDir = join(dir, "run");
@@ -167,7 +181,9 @@ export class Hosts {
       metrics_listen: `${address}:${METRICS_PORTS[role]}`,
       state_dir: stateDir,
       run_dir: runDir,
-      plaintext: true,
+      ...(this.security.tls === undefined
+        ? { plaintext: true }
+        : { tls: certificateFiles(this.certificatesDir, name) }),
       ...ours,
     };
   }
