@@ -105,7 +105,7 @@ export class Arrival {
   #cutAt: number | undefined;
   #phaseSince = performance.now();
   /** The record is on disk. */
-  #accepted: boolean;
+  #accepted: Promise<void> | undefined;
   readonly #driver: Driver<DestinationPhase, DestinationHeard, DestinationEffect>;
 
   constructor(
@@ -115,7 +115,7 @@ export class Arrival {
     phase: DestinationPhase = "empty",
   ) {
     this.startedAt = new Date(record.arrival.startedAt);
-    this.#accepted = phase !== "empty";
+    if (phase !== "empty") this.#accepted = Promise.resolve();
     this.#driver = new Driver(destination, phase, {
       write: (next) => this.#write(next),
       act: (effect) => act(this, effect),
@@ -222,7 +222,12 @@ export class Arrival {
   }
 
   /** Writes the arrival down, with all of its endings: from now on an ending is one rename. */
-  async accept(): Promise<void> {
+  accept(): Promise<void> {
+    this.#accepted ??= this.#create();
+    return this.#accepted;
+  }
+
+  async #create(): Promise<void> {
     await this.host.store.arrivals.create(this.migrationId, this.record, (phase) => ({
       migrationId: this.migrationId,
       guestId: this.guestId,
@@ -232,7 +237,6 @@ export class Arrival {
       transport: this.record.arrival.transport,
       startedAt: this.record.arrival.startedAt,
     }));
-    this.#accepted = true;
   }
 
   async #write(next: DestinationPhase): Promise<void> {
@@ -242,7 +246,12 @@ export class Arrival {
       return;
     }
     if (next === "returned" || next === "perished") {
-      if (!this.#accepted) return; // never written, never told: there is nothing to end
+      // A record that is still being written would be left behind by an end that does not wait for it.
+      const accepted = await this.#accepted?.then(
+        () => true,
+        () => false,
+      );
+      if (!accepted) return; // never written, never told: there is nothing to end
       await store.arrivals.end(this.migrationId, next);
       return;
     }
