@@ -25,7 +25,7 @@ import type { Qmp } from "@ferry/qmp";
 import type { Tie } from "@ferry/tether";
 import type { Tunnel } from "@ferry/tunnel";
 import type { Cause } from "./cause.js";
-import { act } from "./effects.js";
+import { act, expectLoaded } from "./effects.js";
 import type { Host } from "./host.js";
 
 /** The disk refused a step that cannot be taken back: it is tried again after this time. */
@@ -324,6 +324,7 @@ export class Arrival {
       );
     }
     if (step.to === "receiving") this.#foresee("landing");
+    if (step.heard === "released" || step.heard === "bereft") void expectLoaded(this);
     if (destinationSettled(step.to)) this.#settle(step.to);
     this.changes.bump();
   }

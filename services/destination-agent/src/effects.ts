@@ -11,6 +11,7 @@ import {
   cont,
   launchQemu,
   look,
+  lookIncoming,
   makeRunDirectory,
   openIncoming,
   PortTaken,
@@ -23,6 +24,8 @@ import type { Arrival } from "./arrival.js";
 
 /** A monitor that closes while its QEMU lives on is taken for lost after this time, in milliseconds. */
 const MONITOR_LOST_MS = 1_000;
+/** A guest that was released is loaded by then, or never, in milliseconds. */
+const LOAD_MS = 30_000;
 /** After a lost answer of `cont` or `query-status`, QEMU is looked at again after this time. */
 const LOOK_AGAIN_MS = 250;
 
@@ -247,6 +250,24 @@ async function lookThenResume(arrival: Arrival): Promise<void> {
       if (arrival.phase === "relanding") void lookThenResume(arrival);
     }, LOOK_AGAIN_MS).unref();
   }
+}
+
+/**
+ * The source's QEMU says that everything arrived. If ours does not within a while, an event was lost,
+ * or the guest was: QEMU is looked at, and a guest that is not there is given up.
+ */
+export async function expectLoaded(arrival: Arrival): Promise<void> {
+  const waiting = () => arrival.phase === "receivingReleased" || arrival.phase === "receivingDue";
+  const deadline = performance.now() + LOAD_MS;
+  while (waiting() && performance.now() < deadline) {
+    await arrival.changes.until(() => !waiting(), { withinMs: LOOK_AGAIN_MS });
+    if (!waiting() || arrival.qmp === undefined) continue;
+    const seen = await lookIncoming(arrival.qmp).catch(() => "waiting" as const);
+    if (seen === "loaded") await arrival.hear("loaded");
+  }
+  if (!waiting()) return;
+  const reason = `the source sent everything, and it did not arrive within ${LOAD_MS / 1000} s`;
+  await arrival.hear("waited", { cause: "host_fault", reason });
 }
 
 function message(error: unknown): string {
