@@ -33,8 +33,8 @@ export type OutgoingNews =
   | { readonly kind: "stopped"; readonly atUs: number }
   /** The guest stands at the gate until `continueOutgoing` or `cancelOutgoing`. */
   | { readonly kind: "gate" }
-  /** Over, one way or the other: look which. */
-  | { readonly kind: "ended" };
+  /** Over, in QEMU's word: "completed", "failed" or "cancelled". */
+  | { readonly kind: "ended"; readonly status: string };
 
 /** Begins to send. The copy goes on without us: `watchOutgoing` and `lookOutgoing` tell how. */
 export async function startOutgoing(qmp: Qmp, options: OutgoingOptions): Promise<void> {
@@ -69,7 +69,7 @@ export function watchOutgoing(qmp: Qmp, tell: (news: OutgoingNews) => void): () 
           stoppedAtUs = undefined; // told once
         }
         if (data.status === "pre-switchover") tell({ kind: "gate" });
-        if (ENDED.has(String(data.status))) tell({ kind: "ended" });
+        if (ENDED.has(String(data.status))) tell({ kind: "ended", status: String(data.status) });
         break;
     }
   };

@@ -81,9 +81,13 @@ export class Departure {
   meet: MeetCall | undefined;
   endpoint: Endpoint | undefined;
   tunnel: Tunnel | undefined;
+  /** QEMU is being told to send. Never rejects. */
+  sending: Promise<void> | undefined;
   progress: Progress | undefined;
   /** QEMU's own idea of the blackout, once it is known. */
   qemuDowntimeMs = 0;
+  /** Resolves when that is known, or will never be. */
+  measured: Promise<void> = Promise.resolve();
   /** When QEMU stopped the guest for the switchover, microseconds since 1970; 0 before. */
   stoppedAtUs = 0;
   /** `migrate-continue` was sent, or may have been before a restart. */
@@ -314,9 +318,20 @@ export class Departure {
     const durability = overwrites ? "fsync" : sourceDurability[next];
     if (durability === "none" || next === this.phase) return;
     await this.#accepted;
-    const news = { phase: next, reason: this.#failure?.description ?? "" };
-    await store.departures.update(this.migrationId, { ...this.record, ...news }, durability);
-    this.record = { ...this.record, ...news };
+    const record = this.#inPhase(next);
+    await store.departures.update(this.migrationId, record, durability);
+    this.record = { ...this.record, phase: record.phase, reason: record.reason }; // it may have been added to meanwhile
+  }
+
+  #inPhase(phase: SourcePhase): DepartureRecord {
+    return { ...this.record, phase, reason: this.#failure?.description ?? "" };
+  }
+
+  /** The guest will stand still until this phase is written: what can be done before is done now. */
+  #foresee(phase: SourcePhase): void {
+    const record = this.#inPhase(phase);
+    // Not written, it is written when its time has come.
+    void this.host.store.departures.foresee(this.migrationId, record).catch(() => {});
   }
 
   /** The record on disk says `released`, or cannot be read. */
@@ -378,6 +393,7 @@ export class Departure {
       );
     }
     this.meet?.restate();
+    if (step.from !== step.to && step.to === "performing") this.#foresee("released");
     if (this.settled) this.#settle();
     this.changes.bump();
   }

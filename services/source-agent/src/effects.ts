@@ -31,6 +31,8 @@ const POLL_MS = 200;
 const CONT_AGAIN_MS = 100;
 /** A cancel that QEMU does not answer is followed by a yank after this time. */
 const CANCEL_TIMEOUT_MS = 1_000;
+/** How long QEMU may take to tell its measure of the blackout, before it is told without. */
+const MEASURE_TIMEOUT_MS = 500;
 /** How long the two agents may take to meet. */
 const MEET_TIMEOUT_MS = 10_000;
 /** Until Meet was seen fresh the guest must not converge: this is as good as never for a busy one. */
@@ -82,7 +84,12 @@ export function openMeet(departure: Departure): void {
 }
 
 /** The record says `performing`, synced: from here on QEMU may move the guest's memory. */
-async function migrate(departure: Departure): Promise<void> {
+function migrate(departure: Departure): Promise<void> {
+  departure.sending = send(departure);
+  return departure.sending;
+}
+
+async function send(departure: Departure): Promise<void> {
   const { record, endpoint } = departure;
   try {
     const qmp = monitor(departure);
@@ -149,7 +156,8 @@ export function follow(departure: Departure, qmp: Qmp): void {
         void departure.hear(departure.meet?.fresh(meetStaleMs) ? "gate" : "stale");
         break;
       case "ended":
-        void hearEnd(departure, qmp);
+        if (news.status === "completed") void hearSent(departure, qmp);
+        else void hearEnd(departure, qmp);
         break;
     }
   });
@@ -220,6 +228,25 @@ const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", 
 /** How a guest stands that has not run since its copy completed (migration_iteration_finish in QEMU). */
 const UNTOUCHED: ReadonlySet<string> = new Set(["finish-migrate", "postmigrate"]);
 
+/**
+ * QEMU has just said it, on a monitor on which all it said of earlier migrations was read before this
+ * one was begun. The guest stands still: so nothing is asked before it is given away.
+ */
+async function hearSent(departure: Departure, qmp: Qmp): Promise<void> {
+  departure.measured = measure(departure, qmp);
+  await departure.hear("sent");
+}
+
+/** QEMU's own measure of the blackout, for people: going without it harms nobody. */
+async function measure(departure: Departure, qmp: Qmp): Promise<void> {
+  try {
+    const { downtimeMs } = await lookOutgoing(qmp, { timeoutMs: MEASURE_TIMEOUT_MS });
+    departure.qemuDowntimeMs = downtimeMs;
+  } catch {
+    // It was ended before it could say.
+  }
+}
+
 /** QEMU says that the migration ended: asks how, since an event alone may be another one's. */
 export async function hearEnd(departure: Departure, qmp: Qmp): Promise<void> {
   let seen: Outgoing;
@@ -287,6 +314,7 @@ async function yankIfStuck(departure: Departure, qmp: Qmp): Promise<void> {
 
 /** QEMU lets the guest run on by itself once a copy is cancelled. */
 async function cancel(departure: Departure): Promise<void> {
+  await departure.sending; // a cancel that overtook its `migrate` would cancel nothing
   const qmp = monitor(departure);
   try {
     await cancelOutgoing(qmp, { timeoutMs: CANCEL_TIMEOUT_MS });

@@ -137,6 +137,7 @@ async function* show(
       return;
     }
     if (departure.released) {
+      await departure.measured;
       const progress = toWireProgress(departure.progress);
       const qemuDowntimeMs = BigInt(Math.round(departure.qemuDowntimeMs));
       yield event({ $case: "released", value: { progress, qemuDowntimeMs } });
