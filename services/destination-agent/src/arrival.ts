@@ -24,7 +24,7 @@ import type { Keeper, RunState } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
 import type { Tie } from "@ferry/tether";
 import type { Tunnel } from "@ferry/tunnel";
-import type { Cause } from "./cause.js";
+import { type Cause, isCut } from "./cause.js";
 import { act, expectLoaded } from "./effects.js";
 import type { Host } from "./host.js";
 
@@ -329,6 +329,20 @@ export class Arrival {
     this.changes.bump();
   }
 
+  #countAutokill(cause: Cause): void {
+    const { audit, log, metrics } = this.host;
+    metrics.tetherLosses.inc({ cause });
+    if (this.#cutAt !== undefined) {
+      const seconds = (performance.now() - this.#cutAt) / 1000;
+      metrics.tetherKillSeconds.observe({ cause }, seconds);
+    }
+    const { migrationId, guestId } = this;
+    const reason = this.#reason;
+    audit
+      .append({ what: "autokill", who: cause, migrationId, guestId, reason })
+      .catch((error: unknown) => log.warn({ migration_id: migrationId, err: error }, "no audit"));
+  }
+
   #settle(phase: DestinationPhase): void {
     const { metrics } = this.host;
     this.endedAt = new Date();
@@ -337,15 +351,9 @@ export class Arrival {
       this.tie = undefined;
       metrics.tethersOpen.dec();
     }
-    if (this.#cutAt !== undefined && this.#cause !== undefined && phase === "returned") {
-      metrics.tetherLosses.inc({ cause: this.#cause });
-      metrics.tetherKillSeconds.observe(
-        { cause: this.#cause },
-        (performance.now() - this.#cutAt) / 1000,
-      );
-    }
-    const outcome =
-      phase === "landed" ? "succeeded" : this.#cutAt === undefined ? "failed" : "tether_lost";
+    const cut = phase === "returned" && isCut(this.#cause) ? this.#cause : undefined;
+    if (cut !== undefined) this.#countAutokill(cut);
+    const outcome = phase === "landed" ? "succeeded" : cut === undefined ? "failed" : "tether_lost";
     metrics.migrations.inc({ role: "destination", outcome, reason: this.#cause ?? "none" });
     if (this.downtimeMs !== undefined) {
       metrics.downtime.observe({ mode: "precopy" }, this.downtimeMs / 1000);

@@ -30,6 +30,21 @@ export function toWireCause(cause: Cause | undefined): WireCause {
   return cause === undefined ? WireCause.UNSPECIFIED : WIRE[cause];
 }
 
+/** Causes that are the tether's end: the guest was killed for its caller's, or its agent's, death. */
+const CUTS: ReadonlySet<Cause | undefined> = new Set([
+  "cancelled",
+  "connection_lost",
+  "keepalive",
+  "heartbeat",
+  "deadline",
+  "shutdown",
+  "agent_died",
+] as const);
+
+export function isCut(cause: Cause | undefined): cause is Cause {
+  return CUTS.has(cause);
+}
+
 /** Reads a cause back from an ending. */
 export function readCause(text: string | undefined): Cause | undefined {
   return text !== undefined && text in WIRE ? (text as Cause) : undefined; // checked by `in`
