@@ -1,6 +1,6 @@
 /* What can break, and how it is mended again. */
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Place } from "../harness/network.js";
 import { signal } from "../harness/processes.js";
@@ -53,6 +53,10 @@ export interface Fault {
   readonly words: string;
   /** It goes on until it is mended. Otherwise it is over at once, and only what died is started again. */
   readonly lasts: boolean;
+  /** It ends the tether or the prepared guest itself, if not at once then when somebody notices. */
+  readonly cuts: boolean;
+  /** Its effect is that this host's disk refuses something. */
+  readonly refuses?: Role;
   inject(scene: Scene): void | Promise<void>;
   mend(scene: Scene): void | Promise<void>;
 }
@@ -93,6 +97,7 @@ function kill(victim: Victim): Fault {
   return {
     words: `SIGKILL to ${VICTIMS[victim]}`,
     lasts: false,
+    cuts: victim !== "sourceAgent" && victim !== "sourceQemu",
     inject: (scene) => signal(pidOf(victim, scene), "SIGKILL"),
     mend: async ({ from, to }) => {
       if (victim === "sourceAgent") await from.agents.source?.exited;
@@ -106,6 +111,7 @@ function freeze(victim: Victim): Fault {
   return {
     words: `SIGSTOP, later SIGCONT, to ${VICTIMS[victim]}`,
     lasts: true,
+    cuts: victim === "controller",
     inject: (scene) => {
       pid = pidOf(victim, scene);
       signal(pid, "SIGSTOP");
@@ -119,6 +125,7 @@ function term(role: Role): Fault {
   return {
     words: `SIGTERM to the ${role} agent`,
     lasts: false,
+    cuts: role === "destination",
     inject: (scene) => agent(scene)?.signal("SIGTERM"),
     mend: async (scene) => {
       await until("the agent to end in order", () => agent(scene)?.alive === false);
@@ -144,6 +151,7 @@ function link(how: LinkBreak, which: Link): Fault {
   return {
     words: `${BREAKS[how]} ${LINK_WORDS[which]}`,
     lasts: true,
+    cuts: which === "controllerDestination",
     inject: ({ stage, from, to }) => {
       const ends: Record<Link, [Place, Place]> = {
         controllerSource: [stage.controllerPlace, from.place],
@@ -162,6 +170,7 @@ function reboot(role: Role): Fault {
   return {
     words: `the ${role} host loses its power and boots again; what was not synced is lost`,
     lasts: false,
+    cuts: role === "destination",
     inject: async (scene) => {
       const { stage, from, to } = scene;
       const host = hostOf(role, scene);
@@ -190,26 +199,36 @@ function disk(how: DiskBreak, role: Role): Fault {
   return {
     words: `the ${role} host's state directory ${words[how]}`,
     lasts: true,
+    cuts: false,
+    ...(how === "slow" ? {} : { refuses: role }),
     inject: (scene) => {
       if (how === "full") fill(join(hostOf(role, scene).stateDir, FILLER));
       else tell(scene, how);
     },
     mend: (scene) => {
-      if (how === "full") rmSync(join(hostOf(role, scene).stateDir, FILLER), { force: true });
+      if (how === "full")
+        rmSync(join(hostOf(role, scene).stateDir, FILLER), { recursive: true, force: true });
       else tell(scene, "good");
     },
   };
 }
 
-function fill(path: string): void {
-  const file = openSync(path, "w");
-  const chunk = Buffer.alloc(4096);
+/** Not even a file of one byte fits any more. */
+function fill(folder: string): void {
+  mkdirSync(folder);
+  for (const bytes of [1024 * 1024, 4096, 1]) {
+    for (let number = 0; fits(join(folder, `${bytes}-${number}`), Buffer.alloc(bytes)); )
+      number += 1;
+  }
+}
+
+function fits(path: string, bytes: Buffer): boolean {
   try {
-    for (;;) writeSync(file, chunk);
+    writeFileSync(path, bytes);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-  } finally {
-    closeSync(file);
+    return false;
   }
 }
 

@@ -19,11 +19,15 @@ export type ToAgent =
   | { readonly kind: "release" }
   | { readonly kind: "disk"; readonly mode: DiskMode };
 
-export type FromAgent = { readonly kind: "held"; readonly point: string };
+export type FromAgent =
+  | { readonly kind: "held"; readonly point: string }
+  /** The disk would not take something. */
+  | { readonly kind: "refused"; readonly path: string };
 
 /** How long a slow disk takes for each step, in milliseconds. */
 const SLOW_MS = 150;
 
+const REFUSALS: ReadonlySet<string> = new Set(["EROFS", "EIO", "ENOSPC"]);
 const UUID = /^[0-9a-f]{8}-/;
 
 export interface HooksOptions {
@@ -47,6 +51,7 @@ export function installHooks({ role, bootId, shadowDir }: HooksOptions): void {
       go();
     }
   });
+  process.once("disconnect", () => process.kill(process.pid, "SIGKILL")); // nobody is left to end us
   process.channel?.unref();
 
   /** Stands still here, once, if this is the place. */
@@ -110,34 +115,44 @@ function refused(code: "EROFS" | "EIO", path: string): NodeJS.ErrnoException {
 }
 
 function faultyDisk(real: Disk, at: At, mode: () => DiskMode, journal: Journal): Partial<Disk> {
-  /** Phase that was written last into each migration's folder. */
+  /** Phase of each record that was written beside the one in force. */
+  const written = new Map<string, string>();
+  /** Phase that is in force in each migration's folder. */
   const phases = new Map<string, string>();
+  const refusing = async (path: string, step: () => Promise<void>) => {
+    try {
+      await step();
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? "";
+      if (REFUSALS.has(code)) process.send?.({ kind: "refused", path } satisfies FromAgent);
+      throw error;
+    }
+  };
   const before = async (path: string) => {
     if (mode() === "readOnly") throw refused("EROFS", path);
     if (mode() === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
   };
   return {
-    async makeDirectory(path) {
-      await before(path);
-      await real.makeDirectory(path);
-    },
+    makeDirectory: (path) =>
+      refusing(path, async () => {
+        await before(path);
+        await real.makeDirectory(path);
+      }),
     async writeFile(path, bytes) {
-      const folder = folderOf(path);
-      if (folder !== undefined) {
-        phases.set(dirname(path), phaseIn(bytes));
-        await at(`before write ${folder} ${phaseIn(bytes)}`);
-      }
-      await before(path);
-      if (mode() === "torn") {
-        await real.writeFile(path, bytes.subarray(0, bytes.length >> 1));
-        throw refused("EIO", path);
-      }
-      await real.writeFile(path, bytes);
+      if (folderOf(path) !== undefined) written.set(path, phaseIn(bytes));
+      await refusing(path, async () => {
+        await before(path);
+        const torn = mode() === "torn";
+        await real.writeFile(path, torn ? bytes.subarray(0, bytes.length >> 1) : bytes);
+        if (torn) throw refused("EIO", path);
+      });
     },
     async rename(from, to) {
-      const point = renaming(from, to);
+      const phase = written.get(from);
+      if (phase !== undefined) phases.set(dirname(to), phase);
+      const point = phase === undefined ? renaming(from, to) : `${folderOf(to)} ${phase}`;
       await at(`before rename ${point}`);
-      await before(to);
+      await refusing(to, () => before(to));
       journal.willRename(from, to);
       await real.rename(from, to);
       await at(`after rename ${point}`);
@@ -146,7 +161,7 @@ function faultyDisk(real: Disk, at: At, mode: () => DiskMode, journal: Journal):
       const folder = folderOf(`${path}/.`);
       const point = `sync ${folder} ${phases.get(path)}`;
       await at(`before ${point}`);
-      await before(path);
+      await refusing(path, () => before(path));
       await real.syncDirectory(path);
       journal.didSync(path);
       await at(`after ${point}`);

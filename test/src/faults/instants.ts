@@ -7,12 +7,12 @@
 /** A place in an agent at which it can be made to stand still: `hooks.ts` names them as they happen. */
 export type Point =
   | "open monitor"
-  | "before write departure performing"
+  | "before rename departure performing"
   | "before qmp migrate-continue"
-  | "before write departure released"
+  | "before rename departure released"
   | "before sync departure released"
   | "after sync departure released"
-  | "before write arrival landing"
+  | "before rename arrival landing"
   | "before sync arrival landing"
   | "after sync arrival landing"
   | "after qmp cont"
@@ -63,8 +63,8 @@ export const INSTANTS: { readonly [I in Instant]: InstantPlan } = {
     controllerWaits: true,
   },
   met: {
-    words: "the agents have met; `performing` is not written",
-    hold: { role: "source", point: "before write departure performing" },
+    words: "the agents have met; `performing` is not in force",
+    hold: { role: "source", point: "before rename departure performing" },
   },
   firstPage: { words: "the first pages of memory were sent", slowly: true },
   preSwitchover: {
@@ -77,8 +77,8 @@ export const INSTANTS: { readonly [I in Instant]: InstantPlan } = {
     frozenDestination: true,
   },
   completed: {
-    words: "source QEMU completed; `released` is not written",
-    hold: { role: "source", point: "before write departure released" },
+    words: "source QEMU completed; `released` is not in force",
+    hold: { role: "source", point: "before rename departure released" },
   },
   releasedUnsynced: {
     words: "`released` is written and not synced",
@@ -89,8 +89,8 @@ export const INSTANTS: { readonly [I in Instant]: InstantPlan } = {
     hold: { role: "source", point: "after sync departure released" },
   },
   keeperFreed: {
-    words: "the keeper is freed; `landing` is not written",
-    hold: { role: "destination", point: "before write arrival landing" },
+    words: "the keeper is freed; `landing` is not in force",
+    hold: { role: "destination", point: "before rename arrival landing" },
   },
   landingUnsynced: {
     words: "`landing` is written and not synced",

@@ -12,6 +12,7 @@ export type Cell = { readonly endings: readonly Ending[] } | { readonly cannot: 
 type Row = { readonly [I in Instant]: Cell };
 
 const ends = (...endings: Ending[]): Cell => ({ endings });
+/** A fault that has nothing to hit at that instant. */
 const cannot = (reason: string): Cell => ({ cannot: reason });
 const SOURCE = ends("source");
 const DESTINATION = ends("destination");
@@ -76,26 +77,38 @@ const links: { readonly [L in `${LinkBreak}:${Link}`]: Row } = {
   "bytes:sourceDestination": apart("bytes"),
 };
 
-/** A source that cannot write keeps its guest; one that has written lets it go. */
-const sourceDisk: Row = {
+/** A source that cannot rename keeps its guest; once `released` is in force it lets it go. */
+const sourceReadOnly: Row = {
   ...harmless,
   ...at(SOURCE, ...EARLY, ...UNRELEASED, "completed"),
+  // A sync that fails leaves a record that may say `released`: the guest waits for the disk.
+  ...at(EITHER, "releasedUnsynced"),
 };
-/** A destination that cannot write kills what has not landed. */
-const destinationDisk: Row = {
+/** Records that are likely to come were written while there was room: all that is left is a rename. */
+const sourceFull: Row = { ...harmless, ...at(SOURCE, ...EARLY), ...at(EITHER, "met") };
+/** A destination that cannot rename kills what has not landed. */
+const destinationReadOnly: Row = {
   ...harmless,
-  ...at(SOURCE, "starting", ...UNRELEASED, "listening", ...RELEASING, "keeperFreed"),
+  ...at(SOURCE, "starting", "firstPage", ...SWITCHOVER, ...RELEASING),
+  ...at(SOURCE, "keeperFreed", "landingUnsynced"),
+  ...at(EITHER, "listening", "met"),
 };
+const destinationFull: Row = {
+  ...harmless,
+  ...at(SOURCE, "starting"),
+  ...at(EITHER, "listening", "met"),
+};
+/** From here on that disk is only renamed on. */
+const NOTHING_WRITTEN = cannot("no file is written on that disk any more, only renamed");
 
 const disks: { readonly [D in `${DiskBreak}:${Role}`]: Row } = {
-  "full:source": sourceDisk,
-  // A sync that fails leaves a record that may say `released`: the guest waits for the disk.
-  "readOnly:source": { ...sourceDisk, ...at(EITHER, "releasedUnsynced") },
-  "torn:source": sourceDisk,
+  "full:source": sourceFull,
+  "readOnly:source": sourceReadOnly,
+  "torn:source": { ...sourceFull, ...at(NOTHING_WRITTEN, "releasedUnsynced", "releasedSynced") },
   "slow:source": harmless,
-  "full:destination": destinationDisk,
-  "readOnly:destination": { ...destinationDisk, ...at(SOURCE, "landingUnsynced") },
-  "torn:destination": destinationDisk,
+  "full:destination": destinationFull,
+  "readOnly:destination": destinationReadOnly,
+  "torn:destination": destinationFull,
   "slow:destination": harmless,
 };
 
@@ -134,4 +147,3 @@ export const MATRIX: { readonly [F in FaultId]: Row } = {
   },
   ...disks,
 };
-export { cannot };

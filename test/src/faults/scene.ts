@@ -6,7 +6,8 @@ import type { Transport } from "@ferry/client";
 import { tickerSpec } from "../harness/guests.js";
 import { signal } from "../harness/processes.js";
 import { type Ending, endingOf, viewOf, wordsOfView } from "./ending.js";
-import { type Fault, newMigrationId, type Scene } from "./faults.js";
+import { FAULTS, type Fault, newMigrationId, type Scene } from "./faults.js";
+import type { FromAgent } from "./hooks.js";
 import { INSTANTS, type Instant } from "./instants.js";
 import { type Judgement, judge, type Testimony } from "./judge.js";
 import { ALL_PORTS, ROLES, type Stage, type StageHost } from "./stage.js";
@@ -52,7 +53,9 @@ export async function open(
     return seen?.runsNow === true && seen.consoles.homes > 0 && seen.consoles.read().ticks > 3;
   });
   const plan = instant === undefined ? undefined : INSTANTS[instant];
-  for (const agent of heard(scene)) agent.said.length = 0;
+  for (const host of stage.hosts) {
+    for (const role of ROLES) host.agents[role]?.said.splice(0);
+  }
   if (plan?.hold !== undefined)
     holder(scene, plan.hold.role)?.tell({ kind: "hold", point: plan.hold.point });
   controller.tell({
@@ -76,7 +79,9 @@ export async function reach(scene: Scene, instant: Instant): Promise<void> {
     const refused = controller.said.find((word) => word.kind !== "waits");
     if (refused !== undefined) throw new Error(`it ended before: ${JSON.stringify(refused)}`);
     if (plan.controllerWaits) return controller.said.some(({ kind }) => kind === "waits");
-    if (plan.hold !== undefined) return (holder(scene, plan.hold.role)?.said.length ?? 0) > 0;
+    if (plan.hold !== undefined) {
+      return holder(scene, plan.hold.role)?.said.some(({ kind }) => kind === "held");
+    }
     return (await sentBytes(source)) > 0;
   });
   await until("the judge to see both", () => {
@@ -113,32 +118,36 @@ export async function breakAndMend(
 ): Promise<number> {
   const { stage, to, from, witness } = scene;
   const { frozenDestination } = INSTANTS[instant];
-  const switchover = instant === "preSwitchover" || instant === "deviceState";
   const toSource = endings.length === 1 && endings[0] === "source";
   await fault.inject(scene);
-  const frozen = fault.words.includes("SIGSTOP") && fault.words.includes("destination QEMU");
-  if (frozenDestination && !frozen) {
-    signal(witness.on(to.place.name)?.pids().qemu ?? 0, "SIGCONT");
-  }
   // Where the fault must kill what was prepared, nobody goes on before it did.
-  const kills = toSource && CUTS.test(fault.words);
-  if (kills) {
+  if (fault.cuts && toSource) {
     await until("the prepared guest to be killed", () => stage.guestsProcesses(to).length === 0);
   }
+  if (frozenDestination && fault !== FAULTS.freezeDestinationQemu) {
+    signal(witness.on(to.place.name)?.pids().qemu ?? 0, "SIGCONT");
+  }
   release(scene, instant);
-  if (fault.lasts && toSource && switchover && !kills) {
-    await until("the source to take its guest back", () => witness.on(from.place.name)?.runsNow);
-  } else if (fault.lasts && !kills) await pass(FAULT_MS);
+  if (fault.lasts && !(fault.cuts && toSource)) await lastLongEnough();
   const mendedAt = performance.now();
   await fault.mend(scene);
   hurry(scene);
   await stage.ready();
   return mendedAt;
+
+  /** Until it had its effect; where none can be seen, longer than it takes to notice. */
+  async function lastLongEnough(): Promise<void> {
+    const agents = fault.refuses === "source" ? from.agents : to.agents;
+    if (fault.refuses !== undefined && toSource) {
+      const refused = () => ROLES.some((role) => agents[role]?.said.some(isRefusal));
+      await until("the disk to refuse something", refused);
+    } else if (toSource && (instant === "preSwitchover" || instant === "deviceState")) {
+      await until("the source to take its guest back", () => witness.on(from.place.name)?.runsNow);
+    } else await pass(FAULT_MS);
+  }
 }
 
-/** Faults that end the tether, or the prepared guest itself. */
-const CUTS =
-  /the controller$|and destination$|SIGTERM to the destination|(SIGKILL).*(destination QEMU|destination agent|keeper)/;
+const isRefusal = ({ kind }: FromAgent) => kind === "refused";
 
 export interface End {
   readonly ending: Ending;

@@ -59,6 +59,7 @@ export class Stage {
   readonly dir = mkdtempSync(join(tmpdir(), "fy-"));
   readonly hosts: readonly [StageHost, StageHost];
   readonly controllerPlace: Place;
+  #closed = false;
 
   constructor() {
     this.network = makeNetwork();
@@ -74,6 +75,7 @@ export class Stage {
   }
 
   startAgent(host: StageHost, role: Role): void {
+    if (this.#closed) throw new Error("the stage is closed");
     if (host.agents[role]?.alive === true) return;
     const args = [role, host.bootId, host.shadowDir, "--config", join(host.dir, `${role}.yaml`)];
     host.agents[role] = new Child("./agent-main.js", args, {
@@ -174,6 +176,7 @@ export class Stage {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.healLinks();
     for (const host of this.hosts) {
       host.client.close();
