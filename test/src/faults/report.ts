@@ -1,1 +1,89 @@
-export function writeReport(_paths: readonly string[]): void {}
+/* docs/faults.md, made from what a run wrote down: nothing in it is typed by hand. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { FAULT_IDS, FAULTS } from "./faults.js";
+import { INSTANT_IDS, INSTANTS, type Instant } from "./instants.js";
+import { libvirtIn } from "./libvirt.js";
+import { MATRIX } from "./matrix.js";
+import type { Result } from "./row.js";
+
+const TARGET = fileURLToPath(new URL("../../../docs/faults.md", import.meta.url));
+
+const INTRODUCTION = `# What each failure ends in
+
+Every row was run: two hosts' agents and a controller, each in a network namespace of its own, real
+QEMUs under TCG, and a guest that numbers its ticks and signs its memory. The migration was stopped
+exactly at the instant (an agent standing still between two of its steps, or a state that QEMU told), the
+fault was done, everybody went on, and what had died or was cut off came back.
+
+The judge is no part of Ferry. It reads the guest's consoles and a monitor of each QEMU that no agent
+opens, by one clock, and condemns a row in which two copies ran at one instant, an old copy woke again, a
+tick came twice or never, memory was not whole, or anything was left: processes, sockets, ports, cgroups,
+run directories, records.
+
+| ending | what it means |
+|---|---|
+| source | the guest runs where it was |
+| destination | the guest runs where it was sent |
+| perished | it may have run there and its QEMU is dead: the old copy stands still, an alarm was given, **a person decides** |
+| lostAtSource | its QEMU or its host died under it before it was given away: listed as lost, to be started afresh |
+| lostAtDestination | it had landed, and its QEMU or its host died under it |
+
+*Heals*: from the end of the fault (for a death: from the moment its successor is started) until neither
+host had anything left to do. *Stands still*: the longest time for which the guest ran nowhere, the time for
+which it was held at the instant included. Both depend on the machine, and this one was shared. *libvirt*: version 9.0
+in the same case, measured with the same QEMU and guests, or read in its source where it says so; empty where not known.
+
+The rows are \`test/src/faults\`; what each must end in is \`matrix.ts\`, and a cell that is missing there does
+not compile. Run them with \`npm run faults\` (as root; \`--help\` says more).
+`;
+
+export function writeReport(paths: readonly string[], target = TARGET): void {
+  const results = new Map<string, Result>();
+  for (const path of paths) {
+    for (const line of readFileSync(path, "utf8").trim().split("\n")) {
+      if (line === "") continue;
+      const result = JSON.parse(line) as Result;
+      results.set(`${result.instant} ${result.fault}`, result); // a later run of a row counts
+    }
+  }
+  const all = [...results.values()];
+  const run = all.filter(({ cannot }) => cannot === undefined);
+  const passed = run.filter((result) => result.passed).length;
+  const rows = INSTANT_IDS.length * FAULT_IDS.length;
+  const cannot = FAULT_IDS.flatMap((fault) =>
+    INSTANT_IDS.filter((i) => "cannot" in MATRIX[fault][i]),
+  );
+  const date = new Date().toISOString().slice(0, 10);
+  const totals = [
+    "",
+    `${date}: of ${rows} rows ${run.length} were run, ${passed} ended as they must, ${run.length - passed} did not; ${cannot.length} cannot occur; ${rows - run.length - cannot.length} were not run.`,
+    "",
+  ];
+  const sections = INSTANT_IDS.flatMap((instant) => section(instant, results));
+  writeFileSync(target, `${[INTRODUCTION.trim(), ...totals, ...sections].join("\n").trim()}\n`);
+}
+
+function section(instant: Instant, results: ReadonlyMap<string, Result>): string[] {
+  const lines = FAULT_IDS.map((fault) => {
+    const { words } = FAULTS[fault];
+    const cell = MATRIX[fault][instant];
+    const libvirt = libvirtIn(fault, instant);
+    if ("cannot" in cell) return `| ${words} | cannot occur: ${cell.cannot} | | | ${libvirt} |`;
+    const result = results.get(`${instant} ${fault}`);
+    const must = cell.endings.join(" or ");
+    if (result === undefined) return `| ${words} | not run; must end: ${must} | | | ${libvirt} |`;
+    const ending = result.passed ? result.ending : `**FAILED**: ${result.why[0] ?? ""}`;
+    return `| ${words} | ${ending} | ${seconds(result.healedMs)} | ${result.stoodStillMs} ms | ${libvirt} |`;
+  });
+  return [
+    `## ${INSTANTS[instant].words}`,
+    "",
+    "| fault | the guest is | heals | stands still | libvirt |",
+    "|---|---|---|---|---|",
+    ...lines,
+    "",
+  ];
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;

@@ -34,10 +34,12 @@ let rows = 0;
 /** Starts a guest and the controller that is to move it; the agents stand still where `instant` says. */
 export async function open(
   stage: Stage,
-  instant: Instant | undefined,
+  instant: Instant,
   shape = SHAPE,
+  back = false,
 ): Promise<Scene> {
-  const [from, to] = stage.hosts;
+  const [one, two] = stage.hosts;
+  const [from, to] = back ? [two, one] : [one, two];
   rows += 1;
   const guestId = `guest-${rows}`;
   const { ram, dirty, transport } = shape;
@@ -52,11 +54,11 @@ export async function open(
     const seen = witness.on(from.place.name);
     return seen?.runsNow === true && seen.consoles.homes > 0 && seen.consoles.read().ticks > 3;
   });
-  const plan = instant === undefined ? undefined : INSTANTS[instant];
+  const plan = INSTANTS[instant];
   for (const host of stage.hosts) {
     for (const role of ROLES) host.agents[role]?.said.splice(0);
   }
-  if (plan?.hold !== undefined)
+  if (plan.hold !== undefined)
     holder(scene, plan.hold.role)?.tell({ kind: "hold", point: plan.hold.point });
   controller.tell({
     from: from.address,
@@ -64,8 +66,8 @@ export async function open(
     guestId,
     migrationId,
     transport,
-    bandwidthBytesPerSecond: plan?.slowly ? SLOW_BYTES_PER_SECOND : 0,
-    waits: plan?.controllerWaits === true,
+    bandwidthBytesPerSecond: plan.slowly ? SLOW_BYTES_PER_SECOND : 0,
+    waits: plan.controllerWaits === true,
   });
   return scene;
 }
@@ -109,12 +111,13 @@ function hurry({ witness, from }: Scene): void {
     .catch(() => {}); // it died, or is frozen: then nothing is to be hurried
 }
 
-/** Breaks it, lets what stood still go on, and mends it. Answers when it was mended. */
+/** Breaks it, lets what stood still go on, and mends it, and what was broken before. Answers when. */
 export async function breakAndMend(
   scene: Scene,
   instant: Instant,
   fault: Fault,
   endings: readonly Ending[],
+  others: readonly Fault[] = [],
 ): Promise<number> {
   const { stage, to, from, witness } = scene;
   const { frozenDestination } = INSTANTS[instant];
@@ -130,7 +133,7 @@ export async function breakAndMend(
   release(scene, instant);
   if (fault.lasts && !(fault.cuts && toSource)) await lastLongEnough();
   const mendedAt = performance.now();
-  await fault.mend(scene);
+  for (const each of [...others, fault]) await each.mend(scene);
   hurry(scene);
   await stage.ready();
   return mendedAt;

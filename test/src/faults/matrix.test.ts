@@ -1,0 +1,70 @@
+/*
+ * Goal: a part of the failure matrix that touches every instant and every kind of fault runs with every
+ * other test. Method: the rows themselves, with real QEMUs; `npm run faults` runs all of them.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { FaultId } from "./faults.js";
+import type { Instant } from "./instants.js";
+import { runCell } from "./row.js";
+import { Stage } from "./stage.js";
+
+const ROWS: readonly (readonly [Instant, FaultId])[] = [
+  ["starting", "killController"],
+  ["listening", "drop:sourceDestination"],
+  ["met", "killSourceAgent"],
+  ["firstPage", "reset:sourceDestination"],
+  ["firstPage", "freezeController"],
+  ["preSwitchover", "freezeDestinationQemu"],
+  ["deviceState", "mute:sourceDestination"],
+  ["completed", "readOnly:source"],
+  ["completed", "killController"],
+  ["releasedUnsynced", "rebootSource"],
+  ["releasedSynced", "killSourceQemu"],
+  ["keeperFreed", "killDestinationAgent"],
+  ["landingUnsynced", "rebootDestination"],
+  ["landingSynced", "killDestinationAgent"],
+  ["landingSynced", "killDestinationQemu"],
+  ["afterCont", "termDestinationAgent"],
+  ["beforeRename", "full:destination"],
+  ["afterRename", "killKeeper"],
+  ["verdictTold", "deaf:controllerDestination"],
+  ["sourceReaped", "bytes:sourceDestination"],
+];
+
+const skip =
+  process.getuid?.() === 0 ? false : "network namespaces and mounts need root: NOT TESTED";
+let stage: Stage | undefined;
+before(async () => {
+  if (skip !== false) return;
+  stage = new Stage();
+  await stage.start();
+});
+after(() => stage?.close());
+
+for (const [instant, fault] of ROWS) {
+  test(`${fault} at ${instant} ends as it must`, { skip }, async () => {
+    assert.ok(stage);
+    const { why, story = [] } = await runCell(stage, instant, fault);
+    assert.deepEqual(why, [], story.join("\n"));
+  });
+}
+
+test("what is shipped knows of no pause point", () => {
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  for (const kind of ["packages", "services"]) {
+    for (const name of readdirSync(join(root, kind))) {
+      const dist = join(root, kind, name, "dist");
+      for (const file of readdirSync(dist, { recursive: true }).map(String)) {
+        if (!file.endsWith(".js") || file.endsWith(".test.js")) continue;
+        const text = readFileSync(join(dist, file), "utf8");
+        const place = `${kind}/${name}/${file}`;
+        assert.doesNotMatch(text, /@ferry\/test|dist\/faults|installHooks/, place);
+        assert.doesNotMatch(text, /syncBuiltinESMExports|Object\.assign\(realDisk/, place);
+      }
+    }
+  }
+});
