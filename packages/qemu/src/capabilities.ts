@@ -40,18 +40,26 @@ export async function setCredentials(
   endpoint: "client" | "server",
   dir: string | undefined,
 ): Promise<Arguments> {
-  await dropCredentials(qmp);
-  if (dir !== undefined) {
-    await qmp.execute("object-add", {
-      "qom-type": "tls-creds-psk",
-      id: CREDENTIALS,
-      endpoint,
-      dir,
-      // The client's name for itself; a server takes every name that its file has.
-      ...(endpoint === "client" ? { username: "qemu" } : {}),
-    });
+  if (dir === undefined) {
+    await dropCredentials(qmp);
+    return { "tls-creds": "", "tls-hostname": "" };
   }
-  return { "tls-creds": dir === undefined ? "" : CREDENTIALS, "tls-hostname": "" };
+  const credentials = {
+    "qom-type": "tls-creds-psk",
+    id: CREDENTIALS,
+    endpoint,
+    dir,
+    // The client's name for itself; a server takes every name that its file has.
+    ...(endpoint === "client" ? { username: "qemu" } : {}),
+  };
+  try {
+    await qmp.execute("object-add", credentials);
+  } catch (error) {
+    if (!(error instanceof QmpError)) throw error;
+    await dropCredentials(qmp); // an earlier migration's, whose name is taken
+    await qmp.execute("object-add", credentials);
+  }
+  return { "tls-creds": CREDENTIALS, "tls-hostname": "" };
 }
 
 export async function dropCredentials(qmp: Qmp): Promise<void> {

@@ -112,7 +112,8 @@ export async function migrationBlockers(qmp: Qmp): Promise<string[]> {
 async function query(qmp: Qmp, options?: { timeoutMs: number }): Promise<MigrationInfo> {
   for (let asked = 0; ; asked += 1) {
     const info = (await qmp.execute("query-migrate", undefined, options)) as MigrationInfo;
-    const unfinished = info.status === "completed" && !info["total-time"];
+    // A guest that arrived here says `completed` of its arrival, which has no numbers and never will.
+    const unfinished = info.status === "completed" && info.ram !== undefined && !info["total-time"];
     if (!unfinished || asked === ASKED_AGAIN_MAX) return info;
   }
 }

@@ -192,10 +192,11 @@ async function kill(arrival: Arrival): Promise<void> {
 /** The keeper must have answered before `landing` is written: an old one would kill a landed guest. */
 async function freeKeeper(arrival: Arrival): Promise<void> {
   const { qmp } = arrival;
-  // Asked now, so that nobody has to wait for the answer in the blackout.
+  const freed = arrival.keeper?.free();
+  // Asked meanwhile, so that nobody has to wait for the answer in the blackout.
   if (qmp !== undefined) arrival.looked = look(qmp).catch(() => undefined);
   try {
-    await arrival.keeper?.free();
+    await freed;
     await arrival.hear("freed");
   } catch (error) {
     arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "keeper not freed");

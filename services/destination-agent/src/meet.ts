@@ -35,8 +35,16 @@ export interface MeetCall {
 export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number) {
   return async (call: MeetCall): Promise<void> => {
     let bound: { migrationId: string; sourceAgentId: string } | undefined;
+    let said: MeetResponse | undefined;
     const restate = () => {
-      if (bound !== undefined) call.write(answer(arrivals, agentId, bound));
+      if (bound === undefined) return;
+      said = answer(arrivals, agentId, bound);
+      call.write(said);
+    };
+    // Phases change fast while the guest stands still: only what is new to the source is told.
+    const tell = () => {
+      if (bound === undefined || isSame(answer(arrivals, agentId, bound), said)) return;
+      restate();
     };
     const beat = setInterval(restate, beatMs);
     const hangUp = new AbortController();
@@ -47,7 +55,7 @@ export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number)
         if (bound === undefined) {
           checkPeer(call.peer, request.sourceAgentId);
           bound = { migrationId, sourceAgentId: request.sourceAgentId };
-          void follow(arrivals, migrationId, restate, hangUp.signal);
+          void follow(arrivals, migrationId, tell, hangUp.signal);
         }
         if (migrationId !== bound.migrationId || request.sourceAgentId !== bound.sourceAgentId) {
           throw new Fault("ID_CONFLICT", "a Meet stream is about one migration of one source");
@@ -62,11 +70,24 @@ export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number)
   };
 }
 
+/** Whether the source would learn nothing new. An endpoint, once there, never changes but goes. */
+function isSame(now: MeetResponse, said: MeetResponse | undefined): boolean {
+  return (
+    said !== undefined &&
+    now.arrival === said.arrival &&
+    now.verdict === said.verdict &&
+    now.tethered === said.tethered &&
+    now.cause === said.cause &&
+    now.reason === said.reason &&
+    (now.endpoint === undefined) === (said.endpoint === undefined)
+  );
+}
+
 /** Tells the source at once when the arrival's phase changes. */
 async function follow(
   arrivals: Arrivals,
   migrationId: string,
-  restate: () => void,
+  tell: () => void,
   signal: AbortSignal,
 ): Promise<void> {
   const arrival = arrivals.live(migrationId);
@@ -74,7 +95,7 @@ async function follow(
   let seen = arrival.changes.version;
   while (!signal.aborted && !arrival.settled) {
     seen = await arrival.changes.after(seen, signal);
-    if (!signal.aborted) restate();
+    if (!signal.aborted) tell();
   }
 }
 

@@ -233,8 +233,9 @@ const UNTOUCHED: ReadonlySet<string> = new Set(["finish-migrate", "postmigrate"]
  * one was begun. The guest stands still: so nothing is asked before it is given away.
  */
 async function hearSent(departure: Departure, qmp: Qmp): Promise<void> {
-  departure.measured = measure(departure, qmp);
-  await departure.hear("sent");
+  const released = departure.hear("sent");
+  departure.measured = released.then(() => measure(departure, qmp));
+  await released;
 }
 
 /** QEMU's own measure of the blackout, for people: going without it harms nobody. */
