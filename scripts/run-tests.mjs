@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const GROUPS = {
   unit: { concurrency: 2, timeoutMs: 120_000, files: () => unit() },
   model: { concurrency: 1, timeoutMs: 1_800_000, files: () => under("test", /^dist\/model\//) },
-  e2e: { concurrency: 2, timeoutMs: 300_000, files: () => under("test", /^dist\/(?!model\/)/) },
+  e2e: { concurrency: 1, timeoutMs: 300_000, files: () => under("test", /^dist\/(?!model\/)/) },
 };
 
 const split = process.argv.indexOf("--");

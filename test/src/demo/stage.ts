@@ -34,7 +34,11 @@ interface Kind {
 export async function setUp(opened: (hosts: Hosts) => void): Promise<Stage> {
   const kind = await kindOfGuest();
   const hosts = await timed("Starting the four agents of two hosts", async () => {
-    const started = await Hosts.start({ allowedPaths: kind.folders });
+    const started = await Hosts.start({
+      allowedPaths: kind.folders,
+      // Whoever shows this on a busy laptop shall see it all the same.
+      config: { timeouts: { meet_stale_ms: 5_000, switchover_margin_ms: 10_000 } },
+    });
     opened(started);
     return started;
   });

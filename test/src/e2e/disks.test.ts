@@ -19,7 +19,7 @@ let hosts: Hosts;
 let linux: LinuxGuest;
 before(async () => {
   linux = await linuxGuest();
-  hosts = await Hosts.start({ allowedPaths: [dirname(linux.kernelPath)] });
+  hosts = await Hosts.start({ patient: true, allowedPaths: [dirname(linux.kernelPath)] });
   mkdirSync(join(hosts.dir, "shared"));
 });
 after(() => hosts.close());

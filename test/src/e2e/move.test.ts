@@ -12,6 +12,7 @@ import { move } from "../harness/move.js";
 let hosts: Hosts;
 before(async () => {
   hosts = await Hosts.start({
+    patient: true,
     allowedPaths: [tickerFolder],
     security: "mtls",
     config: { migration: { allow_plain: true } },

@@ -21,7 +21,7 @@ const controller = join(root, "test/python/reference_controller.py");
 let hosts: Hosts;
 let stubs: string;
 before(async () => {
-  hosts = await Hosts.start({ allowedPaths: [tickerFolder] });
+  hosts = await Hosts.start({ patient: true, allowedPaths: [tickerFolder] });
   stubs = generateStubs(hosts.dir);
 });
 after(() => hosts.close());

@@ -12,7 +12,7 @@ import { until } from "../harness/until.js";
 
 let hosts: Hosts;
 before(async () => {
-  hosts = await Hosts.start({ allowedPaths: [tickerFolder] });
+  hosts = await Hosts.start({ patient: true, allowedPaths: [tickerFolder] });
 });
 after(() => hosts.close());
 

@@ -16,6 +16,13 @@ import { until } from "./until.js";
 const PORTS = { source: 7701, destination: 7702 } as const;
 const METRICS_PORTS = { source: 9701, destination: 9702 } as const;
 
+const KEEPALIVE = { timeMs: 1_000, timeoutMs: 3_000 };
+const PATIENT_KEEPALIVE = { timeMs: 10_000, timeoutMs: 30_000 };
+const PATIENT_TIMEOUTS = {
+  meet_stale_ms: 20_000,
+  switchover_margin_ms: 30_000,
+  stall_ms: 60_000,
+};
 const PLAINTEXT: Security = { plaintext: true };
 
 export interface HostsOptions {
@@ -25,6 +32,11 @@ export interface HostsOptions {
   readonly security?: "mtls" | "plaintext";
   /** Server keepalive. Default 1 s / 3 s: a frozen or cut-off caller is noticed within 4 s. */
   readonly keepalive?: { readonly timeMs: number; readonly timeoutMs: number };
+  /**
+   * True: no deadline that a busy machine could miss, for tests which are about something else. A
+   * frozen or cut-off caller is then noticed only after 40 s.
+   */
+  readonly patient?: boolean;
   /** Merged into every agent's configuration, section by section, by the file's own names. */
   readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Absolute folders and files that guests may name, beside the private one. */
@@ -161,7 +173,8 @@ export class Hosts {
     role: AgentRole,
     { stateDir, runDir, options }: { stateDir: string; runDir: string; options: HostsOptions },
   ): Record<string, unknown> {
-    const { timeMs, timeoutMs } = options.keepalive ?? { timeMs: 1_000, timeoutMs: 3_000 };
+    const usual = options.patient === true ? PATIENT_KEEPALIVE : KEEPALIVE;
+    const { timeMs, timeoutMs } = options.keepalive ?? usual;
     const ours: Record<string, Record<string, unknown>> = {
       qemu: {
         accelerator: "tcg",
@@ -170,6 +183,7 @@ export class Hosts {
       migration: { listen_host: address, advertise_host: address },
       keepalive: { time_ms: timeMs, timeout_ms: timeoutMs },
       limits: { memory_reserve_bytes: 64 * 1024 * 1024 },
+      timeouts: options.patient === true ? PATIENT_TIMEOUTS : {},
     };
     for (const [section, keys] of Object.entries(options.config ?? {})) {
       ours[section] = { ...ours[section], ...keys };
