@@ -19,7 +19,7 @@ const ROWS: readonly (readonly [Instant, FaultId])[] = [
   ["firstPage", "reset:sourceDestination"],
   ["firstPage", "freezeController"],
   ["preSwitchover", "freezeDestinationQemu"],
-  ["deviceState", "mute:sourceDestination"],
+  ["deviceState", "deaf:sourceDestination"],
   ["completed", "readOnly:source"],
   ["completed", "killController"],
   ["releasedUnsynced", "rebootSource"],

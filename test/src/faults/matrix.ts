@@ -56,7 +56,9 @@ const apart = (how: LinkBreak): Row => ({
   ...at(how === "reset" ? EITHER : DESTINATION, "met"),
   ...at(how === "reset" ? SOURCE : EITHER, "firstPage"),
   // The source yanks at its deadline, and runs.
-  ...at(how === "bytes" ? EITHER : SOURCE, ...SWITCHOVER),
+  ...at(how === "bytes" ? EITHER : SOURCE, "preSwitchover"),
+  // Everything was sent: what counts is whether the destination's answer comes through.
+  ...at(how === "drop" || how === "deaf" ? SOURCE : EITHER, "deviceState"),
 });
 
 const links: { readonly [L in `${LinkBreak}:${Link}`]: Row } = {

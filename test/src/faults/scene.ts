@@ -123,15 +123,17 @@ export async function breakAndMend(
   const { frozenDestination } = INSTANTS[instant];
   const toSource = endings.length === 1 && endings[0] === "source";
   await fault.inject(scene);
-  // Where the fault must kill what was prepared, nobody goes on before it did.
-  if (fault.cuts && toSource) {
+  // Where the fault must kill what was prepared, nobody goes on before it did. A keeper that is freed
+  // kills nobody: then it is the next agent's first act.
+  const kills = fault.cuts && toSource && instant !== "keeperFreed";
+  if (kills) {
     await until("the prepared guest to be killed", () => stage.guestsProcesses(to).length === 0);
   }
   if (frozenDestination && fault !== FAULTS.freezeDestinationQemu) {
     signal(witness.on(to.place.name)?.pids().qemu ?? 0, "SIGCONT");
   }
   release(scene, instant);
-  if (fault.lasts && !(fault.cuts && toSource)) await lastLongEnough();
+  if (fault.lasts && !kills) await lastLongEnough();
   const mendedAt = performance.now();
   for (const each of [...others, fault]) await each.mend(scene);
   hurry(scene);

@@ -18,8 +18,15 @@ export function story(stage: Stage, migrationId: string): string[] {
     }),
   );
   lines.sort((a, b) => a.time - b.time);
+  const last = new Map<string, string>();
+  const news = lines.filter(({ who, msg, err }) => {
+    const words = `${msg} ${typeof err === "object" ? err.message : err}`;
+    if (last.get(who) === words) return false; // it says so again and again
+    last.set(who, words);
+    return true;
+  });
   const first = lines[0]?.time ?? 0;
-  return lines.slice(-LINES_MAX).map(({ time, who, msg, reason, heard, err }) => {
+  return news.slice(-LINES_MAX).map(({ time, who, msg, reason, heard, err }) => {
     const more = [heard, reason, typeof err === "object" ? err.message : err].filter(Boolean);
     return `+${time - first} ms ${who}: ${msg} ${more.join("; ")}`.trimEnd();
   });
