@@ -9,14 +9,14 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fromWireCause } from "@ferry/client";
 import { AbortOutcome, GuestState, Verdict } from "@ferry/contract";
-import { tickerFolder } from "../../harness/guests.js";
-import { Hosts, type TestHost } from "../../harness/hosts.js";
+import type { TestHost } from "../../harness/hosts.js";
 import { signal } from "../../harness/processes.js";
 import { until } from "../../harness/until.js";
+import { type Bench, openBench } from "./bench-hosts.js";
 import { type Cell, CUTS, type CutCause } from "./cuts.js";
 import type { HeldTether } from "./held-tether.js";
 import { Holder } from "./holder.js";
-import { SlowQemu } from "./slow-qemu.js";
+import type { SlowQemu } from "./slow-qemu.js";
 import {
   afterPrepare,
   beforePrepare,
@@ -33,32 +33,24 @@ const HEARTBEAT_MS = 250;
 /** A deadline is this many times as long as the slowest staging so far took. */
 const DEADLINE_FACTOR = 4;
 
-const DEADLINE_PREPARING_MS = 7_000;
-
-/** Two dozen QEMUs on a small machine are slow, and none of these times is what is tested here. */
-const PATIENT = {
-  lease_ms: 600_000,
-  meet_stale_ms: 30_000,
-  switchover_margin_ms: 30_000,
-  stall_ms: 60_000,
+/**
+ * Phases that an agent does not wait in for ever, and the deadline that passes in them, in milliseconds.
+ * They are staged last.
+ */
+const PASSING_MS: Partial<Record<StagedPhase, number>> = {
+  preparing: 7_000,
+  receivingReleased: 20_000,
+  receivingDue: 20_000,
 };
 
 /** Everything one row needs: a host guests leave from, and one they come to. */
 export class Cutting {
-  readonly slow = new SlowQemu();
   readonly #guests = new Map<StagedPhase, Homebody>();
-  #hosts: Hosts | undefined;
+  #bench: Bench | undefined;
   #stagingMs = 2_000;
 
   async open(): Promise<void> {
-    this.#hosts = await Hosts.start({
-      allowedPaths: [tickerFolder],
-      config: {
-        qemu: { binary: this.slow.binary },
-        timeouts: { drain_ms: 300, ...PATIENT },
-      },
-      keepalive: { timeMs: 1_000, timeoutMs: 6_000 },
-    });
+    this.#bench = await openBench();
   }
 
   async close(): Promise<void> {
@@ -66,14 +58,21 @@ export class Cutting {
       monitor?.close();
       guest.consoles.close();
     }
-    await this.#hosts?.close();
-    this.slow.remove();
+    await this.#bench?.close();
+  }
+
+  get slow(): SlowQemu {
+    return this.#opened.slow;
+  }
+
+  get #opened(): Bench {
+    if (this.#bench === undefined) throw new Error("not open");
+    return this.#bench;
   }
 
   /** Where guests live, and where they are to go. */
   get pair(): readonly [TestHost, TestHost] {
-    if (this.#hosts === undefined) throw new Error("not open");
-    return this.#hosts.pair;
+    return this.#opened.hosts.pair;
   }
 
   /** Defines the tests of one row. */
@@ -151,12 +150,9 @@ class Stage {
       }),
     );
     const startedAt = Date.now();
-    // Last: a launch is not waited for endlessly.
-    const last = this.#of("preparing");
-    await Promise.all(
-      [...this.#all.values()].map((staged) => (staged === last ? undefined : this.#bring(staged))),
-    );
-    await this.#bring(last);
+    const bring = (all: Staged[]) => Promise.all(all.map((each) => this.#bring(each)));
+    await bring([...this.#all.values()].filter(({ phase }) => !(phase in PASSING_MS)));
+    await bring([...this.#all.values()].filter(({ phase }) => phase in PASSING_MS));
     await this.#of("landed").guest.livesAt(to);
     await this.#tethers.get("landed")?.ended; // a moment later than the verdict
     cutting.stagingTook(Date.now() - startedAt);
@@ -172,8 +168,7 @@ class Stage {
       await duringPrepare(staged, () => holder.ready(steps));
     } else {
       const heartbeatIntervalMs = this.cause === "heartbeat" ? HEARTBEAT_MS : 0;
-      // A QEMU whose monitor does not answer for 15 s is given up: that one must be cut sooner.
-      const deadlineMs = phase === "preparing" ? DEADLINE_PREPARING_MS : this.cutting.deadlineMs;
+      const deadlineMs = PASSING_MS[phase] ?? this.cutting.deadlineMs;
       const tether = steps.prepare(
         { heartbeatIntervalMs },
         this.cause === "deadline" ? { deadlineMs } : {},
@@ -297,7 +292,7 @@ class Stage {
   async #landed(staged: Staged, lives: boolean): Promise<void> {
     const { steps, guest, phase } = staged;
     const { to, from } = steps;
-    const verdict = (await steps.land({ wait: { $case: "waitMs", value: 30_000 } })).verdict;
+    const verdict = (await steps.land(30_000)).verdict;
     assert.equal(verdict, Verdict.LANDED);
     const confirmed = await steps.confirm(30_000);
     assert.deepEqual([confirmed.verdict, confirmed.settled], [Verdict.LANDED, true]);

@@ -78,9 +78,8 @@ export class LateMonitor {
   }
 }
 
-/** QEMU's word that a migration is complete. */
-export const completed: Held = (line, from) =>
-  from === "qemu" && line.includes('"MIGRATION"') && line.includes('"completed"');
+/** QEMU's word that a migration is complete: the event, and the answer to whoever asks. */
+export const completed: Held = (line, from) => from === "qemu" && line.includes('"completed"');
 
 /** Everything QEMU says once it was given that order. */
 export function silentAfter(order: string): Held {

@@ -37,7 +37,10 @@ export const NARROW = 64n * 1024n;
 
 /** In these phases the source's QEMU is done and its agent has yet to hear it. */
 export const UNHEARD: ReadonlySet<StagedPhase> = new Set(["loaded", "loadedOrdered"]);
-/** In these phases the destination's QEMU is done and its agent has yet to hear it. */
+/**
+ * In these phases the destination's QEMU is done and its agent has yet to hear it. They last 30 s at
+ * most: a guest that was released is not waited for any longer.
+ */
 const LATE: ReadonlySet<StagedPhase> = new Set(["receivingReleased", "receivingDue"]);
 
 /** A guest for staging: light, since there are many of them, and it never stops checking itself. */

@@ -107,14 +107,14 @@ export class Steps {
     return this.to.client.destination.unary(DestinationServiceService.finish, request, LIMIT);
   }
 
-  /** Finish(land), answered at once. */
-  land(change: Partial<FinishRequest> = {}): Promise<FinishResponse> {
-    return this.finish(FinishOrder.LAND, change);
+  /** Finish(land), answered at once unless told to wait. */
+  land(waitMs = 0): Promise<FinishResponse> {
+    return this.finish(FinishOrder.LAND, { wait: { $case: "waitMs", value: waitMs } });
   }
 
-  /** Finish(abandon), answered at once. */
-  abandon(change: Partial<FinishRequest> = {}): Promise<FinishResponse> {
-    return this.finish(FinishOrder.ABANDON, change);
+  /** Finish(abandon), answered at once unless told to wait. */
+  abandon(waitMs = 0): Promise<FinishResponse> {
+    return this.finish(FinishOrder.ABANDON, { wait: { $case: "waitMs", value: waitMs } });
   }
 
   confirm(waitMs = 0): Promise<ConfirmResponse> {

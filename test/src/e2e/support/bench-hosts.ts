@@ -1,0 +1,42 @@
+/*
+ * Two hosts for tests that hold migrations in odd places: their QEMU is a slow one, and nothing is
+ * given up because the machine is busy.
+ */
+import { tickerFolder } from "../../harness/guests.js";
+import { Hosts, type HostsOptions } from "../../harness/hosts.js";
+import { SlowQemu } from "./slow-qemu.js";
+
+export interface Bench {
+  readonly hosts: Hosts;
+  readonly slow: SlowQemu;
+  close(): Promise<void>;
+}
+
+export async function openBench(options: HostsOptions = {}): Promise<Bench> {
+  const slow = new SlowQemu();
+  const { config = {}, allowedPaths = [], ...rest } = options;
+  try {
+    const hosts = await Hosts.start({
+      patient: true,
+      keepalive: { timeMs: 1_000, timeoutMs: 6_000 },
+      allowedPaths: [tickerFolder, ...allowedPaths],
+      config: {
+        ...config,
+        qemu: { binary: slow.binary, ...config.qemu },
+        timeouts: { drain_ms: 300, lease_ms: 600_000, ...config.timeouts },
+      },
+      ...rest,
+    });
+    return {
+      hosts,
+      slow,
+      close: async () => {
+        await hosts.close();
+        slow.remove();
+      },
+    };
+  } catch (error) {
+    slow.remove();
+    throw error;
+  }
+}
