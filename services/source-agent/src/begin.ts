@@ -56,12 +56,13 @@ async function begin(
   options: BeginOptions,
 ): Promise<BeginResponse> {
   const { agentId, residents, departures } = options;
+  // First: a guest that has left is not here any more, and its migration is over all the same.
+  refuseOther(migrationId, guestId, departures);
   const resident = await residents.find(guestId);
   if (resident === undefined) {
     throw new Fault("GUEST_UNKNOWN", `no guest ${guestId} lives on ${options.hostId}`);
   }
   const known = departures.live(migrationId);
-  refuseOther(migrationId, guestId, departures);
   const blockers = await findBlockers(resident, migrationId, departures);
   const description = describe(resident, options);
   const leaseMs = departures.host.config.timeouts.leaseMs;
