@@ -64,7 +64,7 @@ export function commandLine(spec: GuestSpec, options: CommandLineOptions): strin
  * For one that is, QEMU gathers dirty pages by a short cut (include/exec/ram_addr.h:
  * cpu_physical_memory_sync_dirty_bitmap) which does not always tell a running virtual CPU that a page
  * counts as clean again: what it writes there next is lost in a copy of several passes. Seen with QEMU
- * 7.2.22 alone, nothing of ours: 3 of 64 guests hurt; with a size that takes the long way, 0 of 144.
+ * 7.2.22 alone, nothing of ours: 3 of about 40 guests hurt; with a size that takes the long way, 0 of 144.
  * KVM keeps its own count, and is not concerned.
  */
 function memorySize(bytes: number, accelerator: "kvm" | "tcg"): string {
