@@ -7,6 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -38,6 +39,8 @@ const KEEPALIVE = { time_ms: 250, timeout_ms: 750 };
 /** Agents ask QEMU what it can do before they take calls: seconds on a busy machine. */
 const START_BOUND_MS = 90_000;
 const STATE_DISK = "size=4m,mode=700";
+/** Begins the names of a stage's folder and cgroups; its process's id follows. Short: sockets lie below. */
+const PREFIX = "fy-";
 const CGROUPS = "/sys/fs/cgroup/pids";
 
 export interface StageHost {
@@ -56,12 +59,13 @@ export interface StageHost {
 
 export class Stage {
   readonly network: Network;
-  readonly dir = mkdtempSync(join(tmpdir(), "fy-"));
+  readonly dir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   readonly hosts: readonly [StageHost, StageHost];
   readonly controllerPlace: Place;
   #closed = false;
 
   constructor() {
+    sweep();
     this.network = makeNetwork();
     if (this.network.kind !== "namespaces") throw new Error(this.network.reason);
     this.hosts = [this.#host("host-1"), this.#host("host-2")];
@@ -195,7 +199,7 @@ export class Stage {
     const runDir = join(dir, "run");
     for (const each of [stateDir, runDir]) mkdirSync(each, { recursive: true });
     mount(stateDir);
-    const cgroup = makeCgroup(`fy-${process.pid}-${name}`);
+    const cgroup = makeCgroup(`${PREFIX}${process.pid}-${name}`);
     for (const role of ROLES) {
       const config = this.#config({ place, role, stateDir, runDir, cgroup });
       writeFileSync(join(dir, `${role}.yaml`), JSON.stringify(config, null, 2));
@@ -246,6 +250,31 @@ export class Stage {
       timeouts: { lease_ms: 10_000, stall_ms: 4_000, drain_ms: 1_000 },
     };
   }
+}
+
+/** Ends what a stage whose process was killed has left: its guests, disks, cgroups and files. */
+function sweep(): void {
+  for (const name of readdirSync(tmpdir())) {
+    if (!isDead(name)) continue;
+    const dir = join(tmpdir(), name);
+    for (const { pid } of processesMentioning(`${dir}/`)) signal(pid, "SIGKILL");
+    for (const host of ["1", "2"]) spawnSync("umount", ["--lazy", join(dir, host, "state")]);
+    rmSync(dir, { recursive: true, force: true });
+  }
+  if (!existsSync(CGROUPS)) return;
+  for (const name of readdirSync(CGROUPS).filter(isDead)) {
+    const path = join(CGROUPS, name);
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) spawnSync("rmdir", [join(path, entry.name)]);
+    }
+    spawnSync("rmdir", [path]); // one whose last process is still ending is the next stage's to sweep
+  }
+}
+
+/** It carries the id of a process that is gone. */
+function isDead(name: string): boolean {
+  const [, digits] = new RegExp(`^${PREFIX}([0-9]+)-`).exec(name) ?? [];
+  return digits !== undefined && !existsSync(`/proc/${digits}`);
 }
 
 function mount(dir: string): void {
