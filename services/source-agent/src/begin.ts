@@ -18,6 +18,7 @@ import {
   GuestState,
 } from "@ferry/contract";
 import { migrationBlockers } from "@ferry/qemu";
+import type { Qmp } from "@ferry/qmp";
 import { Departure } from "./departure.js";
 import type { Departures } from "./departures.js";
 import type { Resident } from "./resident.js";
@@ -160,10 +161,20 @@ async function findBlockers(
       description: `QEMU says ${resident.qemuState}: stop the guest, or mend what it stumbled over`,
     });
   }
-  for (const reason of await migrationBlockers(resident.qmp)) {
-    blockers.push({ reason: "MIGRATION_BLOCKED", subject: guestId, description: reason });
+  for (const description of await saidByQemu(resident.qmp)) {
+    blockers.push({ reason: "MIGRATION_BLOCKED", subject: guestId, description });
   }
   return blockers;
+}
+
+/** A QEMU that does not answer cannot be asked to migrate either. */
+async function saidByQemu(qmp: Qmp): Promise<string[]> {
+  try {
+    return await migrationBlockers(qmp);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return [`its QEMU does not answer: ${text}. Look at the guest, and begin again once it runs`];
+  }
 }
 
 function refusal(blockers: readonly Blocker[]): Fault {
@@ -173,7 +184,7 @@ function refusal(blockers: readonly Blocker[]): Fault {
   if (first === "GUEST_BUSY") return new Fault("GUEST_BUSY", text, details);
   if (first === "NO_SLOT") return new Fault("NO_SLOT", text, { ...details, retryAfterMs: 5_000 });
   if (first === "GUEST_NOT_RUNNING") return new Fault("GUEST_NOT_RUNNING", text, details);
-  return new Fault("HOST_UNFIT", text, details);
+  return new Fault("GUEST_UNFIT", text, details);
 }
 
 function describe(resident: Resident, { agentId, hostId }: BeginOptions): GuestDescription {
