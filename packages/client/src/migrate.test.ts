@@ -598,7 +598,7 @@ describe("refusals", () => {
         abandon: ["returned"],
         confirm: ["returned"],
       },
-      { bounds: { ...BOUNDS, prepareMs: 50 } },
+      { bounds: { ...BOUNDS, prepareMs: 1_500 } },
     );
     assert.equal(rows[1], "prepare-timeout");
     assert.equal(outcome.why?.reason, "TIMEOUT");
