@@ -9,6 +9,12 @@ import type { Arrival, ArrivalView } from "./arrival.js";
 import { readCause } from "./cause.js";
 import type { Host } from "./host.js";
 
+/**
+ * What is over is kept whole for this long, in milliseconds, so that whoever looks at it just now sees
+ * its end; after that its ending alone is kept, which is all that a restarted agent knows of it either.
+ */
+const LINGER_MS = 10_000;
+
 export class Arrivals {
   /** Bumped whenever any arrival changes. */
   readonly changes = new Changes();
@@ -26,7 +32,7 @@ export class Arrivals {
     }
   }
 
-  /** The arrival under way (or settled since this agent started), if there is one. */
+  /** The arrival under way (or settled a moment ago), if there is one. */
   live(migrationId: string): Arrival | undefined {
     return this.#live.get(migrationId);
   }
@@ -123,6 +129,8 @@ export class Arrivals {
     } catch (error) {
       log.warn({ migration_id: arrival.migrationId, err: error }, "not tidied away");
     }
+    if (arrival.phase === "perished") return; // its QEMU may be there, and a person is to look at it
+    setTimeout(() => this.#live.delete(arrival.migrationId), LINGER_MS).unref();
   }
 
   /** Forgets what both sides know and is old enough. */

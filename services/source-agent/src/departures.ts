@@ -15,6 +15,12 @@ import type { Residents } from "./residents.js";
 /** How long a source that kept its guest goes on saying `recalled` to a destination that does not answer. */
 const RECALL_MS = 60_000;
 
+/**
+ * What is over is kept whole for this long, in milliseconds, so that whoever looks at it just now sees
+ * its end; after that its ending alone is kept, which is all that a restarted agent knows of it either.
+ */
+const LINGER_MS = 10_000;
+
 /** What is known of a departure, alive or from disk. */
 export interface DepartureView {
   readonly migrationId: string;
@@ -141,6 +147,7 @@ export class Departures {
       const peerAgentId = destinationAgentId;
       this.#remind({ migrationId, guestId, arrival, destinationAddress, peerAgentId });
     }
+    setTimeout(() => this.#live.delete(departure.migrationId), LINGER_MS).unref();
   }
 
   /** A destination that was overridden is told so until it answers, over every restart. */
