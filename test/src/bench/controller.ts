@@ -1,12 +1,12 @@
 /*
  * A controller that goes so far and no further, as a process of its own that can be killed or frozen:
- *
- *   node controller.js '{"source":"host:port","destination":"host:port","guestIds":["g"],"until":"loaded"}'
- *
- * It prints one line once all its guests are there, and then holds their tethers for as long as it lives.
+ * node controller.js OPTIONS, which are JSON. It prints one line once all its guests are there, and
+ * then holds their tethers for as long as it lives.
  */
 import { randomUUID } from "node:crypto";
-import { type Agent, connectHost } from "@ferry/client";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Agent, connectHost, type HostAddress } from "@ferry/client";
 import {
   DestinationServiceService,
   type PrepareOpen,
@@ -21,10 +21,10 @@ import {
 export type Stage = "prepared" | "receiving" | "loaded";
 
 export interface ControllerOptions {
-  /** "host:port" of the source agent of the host that the guests leave. */
-  readonly source: string;
-  /** "host:port" of the destination agent of the host that they go to. */
-  readonly destination: string;
+  readonly from: HostAddress;
+  readonly to: HostAddress;
+  /** Folder of its certificate, its key and whom it trusts. */
+  readonly certificates: string;
   readonly guestIds: readonly string[];
   readonly until: Stage;
   /** 0: no limit. */
@@ -38,11 +38,10 @@ const AGAIN_MS = 50;
 const text = process.argv[2];
 if (text !== undefined && process.argv[1]?.endsWith("controller.js")) {
   const options = JSON.parse(text) as ControllerOptions; // written by held.ts
-  const hosts = [options.source, options.destination].map((address) =>
-    connectHost({ source: address, destination: address, plaintext: true }),
-  );
-  const [from, to] = [hosts[0]?.source, hosts[1]?.destination];
-  if (from === undefined || to === undefined) throw new Error("two hosts are needed");
+  const read = (name: string) => readFileSync(join(options.certificates, name));
+  const tls = { ca: read("ca.crt"), cert: read("controller.crt"), key: read("controller.key") };
+  const from = connectHost({ ...options.from, tls }).source;
+  const to = connectHost({ ...options.to, tls }).destination;
   await Promise.all(options.guestIds.map((guestId) => hold(guestId, from, to, options)));
   process.stdout.write("there\n");
 }
@@ -63,7 +62,7 @@ async function hold(guestId: string, from: Agent, to: Agent, options: Controller
   const events = from.watch(SourceServiceService.perform, {
     expectedAgentId: "",
     migrationId,
-    destinationAddress: prepared.peerAddress || options.destination,
+    destinationAddress: prepared.peerAddress || options.to.destination,
     destinationAgentId: prepared.agentId,
     bandwidthBytesPerSecond: BigInt(options.bandwidthBytesPerSecond),
     downtimeLimitMs: 0,

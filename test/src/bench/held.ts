@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { TestHost } from "../harness/hosts.js";
+import type { HostAddress } from "@ferry/client";
+import type { Hosts, TestHost } from "../harness/hosts.js";
 import { processesMentioning } from "../harness/processes.js";
 import { until } from "../harness/until.js";
 import type { ControllerOptions, Stage } from "./controller.js";
@@ -20,8 +22,8 @@ const SLOWLY_BYTES_PER_SECOND = 60e6;
 const RECEIVED_BYTES = 128e6;
 
 export interface HoldOptions {
-  readonly from: TestHost;
-  readonly to: TestHost;
+  /** The guests go from the first to the second. */
+  readonly hosts: Hosts;
   readonly guestIds: readonly string[];
   readonly until: Stage;
 }
@@ -35,11 +37,13 @@ export class Held {
 
   /** Waits until all are where they shall be hit. */
   static async start(options: HoldOptions): Promise<Held> {
-    const { from, to, guestIds } = options;
+    const { hosts, guestIds } = options;
+    const [from, to] = hosts.pair;
     await until("earlier arrivals to be gone", () => arriving(to).length === 0, STAGE_MS);
     const argument: ControllerOptions = {
-      source: from.source.options.address,
-      destination: to.destination.options.address,
+      from: addressOf(from),
+      to: addressOf(to),
+      certificates: join(hosts.certificatesDir, "controller"),
       guestIds,
       until: options.until,
       bandwidthBytesPerSecond: options.until === "receiving" ? SLOWLY_BYTES_PER_SECOND : 0,
@@ -81,6 +85,10 @@ export class Held {
     this.controller.kill("SIGKILL"); // ends a stopped process, too
     await exited;
   }
+}
+
+function addressOf({ name, source, destination }: TestHost): HostAddress {
+  return { source: source.options.address, destination: destination.options.address, hostId: name };
 }
 
 /** QEMUs that wait for a guest on that host. Nothing may live there: one that has landed looks the same. */

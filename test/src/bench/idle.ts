@@ -1,11 +1,11 @@
 /* An idle guest, moved back and forth, turn by turn by Ferry and by the bare driver. */
 import { readFileSync } from "node:fs";
 import { fromWireSpec } from "@ferry/agent-kit";
-import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
-import { Hosts, type TestHost } from "../harness/hosts.js";
+import { TestGuest, tickerSpec } from "../harness/guests.js";
+import type { TestHost } from "../harness/hosts.js";
 import { until } from "../harness/until.js";
 import type { Suite } from "./bench.js";
-import { DEFAULT_KEEPALIVE } from "./defaults.js";
+import { startHosts } from "./bench-hosts.js";
 import { Floor } from "./floor.js";
 import { moveWithFerry } from "./move.js";
 
@@ -17,10 +17,7 @@ export const idle: Suite = {
   name: "moving an idle guest, beside a bare driver",
   rows: ["outside-qemu", "wall", "blackout", "gate", "hand-over"],
   async run(bench) {
-    const hosts = await bench.use(
-      Hosts.start({ allowedPaths: [tickerFolder], keepalive: DEFAULT_KEEPALIVE }),
-      (started) => started.close(),
-    );
+    const hosts = await startHosts(bench);
     const spec = tickerSpec("idle", { memoryMib: 256, hz: 19, ram: 2, check: 1 });
     const guest = await TestGuest.start(hosts.pair[0], spec);
     await guest.ticksOn();

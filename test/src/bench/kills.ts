@@ -1,9 +1,9 @@
 /* What becomes of a guest that has not landed, when whoever it depends on dies or freezes. */
-import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
-import { Hosts, type HostsOptions } from "../harness/hosts.js";
+import { TestGuest, tickerSpec } from "../harness/guests.js";
+import type { Hosts } from "../harness/hosts.js";
 import type { Bench, Suite } from "./bench.js";
+import { startHosts } from "./bench-hosts.js";
 import type { Stage } from "./controller.js";
-import { DEFAULT_KEEPALIVE } from "./defaults.js";
 import { Held } from "./held.js";
 import type { RowId } from "./rows.js";
 
@@ -23,8 +23,8 @@ export const kills: Suite = {
     ...STAGES.map((stage) => `agent-killed-${stage}` as const),
   ],
   async run(bench) {
-    const hosts = await start(bench, DEFAULT_KEEPALIVE);
-    const [from, to] = hosts.pair;
+    const hosts = await startHosts(bench);
+    const [, to] = hosts.pair;
     const five = bench.wants("controller-killed-five", "controller-killed-five-loaded");
     await startGuests(hosts, five ? GUESTS : ["one"]);
 
@@ -36,7 +36,7 @@ export const kills: Suite = {
     for (const stage of STAGES) {
       const row = `agent-killed-${stage}` as const;
       for (let run = 0; bench.wants(row) && run < bench.runs(KILLS); run += 1) {
-        const held = await hold(bench, { from, to, guestIds: ["one"], until: stage });
+        const held = await hold(bench, { hosts, guestIds: ["one"], until: stage });
         bench.record(row, Math.max(...(await held.goneAfter(() => void to.destination.kill9()))));
         await held.end();
         await to.destination.restart();
@@ -55,11 +55,10 @@ export const freezes: Suite = {
     ] as const;
     for (const [row, keepalive] of rows) {
       if (!bench.wants(row)) continue;
-      const hosts = await start(bench, keepalive);
-      const [from, to] = hosts.pair;
+      const hosts = await startHosts(bench, { keepalive });
       await startGuests(hosts, ["one"]);
       for (let run = 0; run < bench.runs(FREEZES); run += 1) {
-        const held = await hold(bench, { from, to, guestIds: ["one"], until: "loaded" });
+        const held = await hold(bench, { hosts, guestIds: ["one"], until: "loaded" });
         const freeze = () => void held.controller.kill("SIGSTOP");
         bench.record(row, Math.max(...(await held.goneAfter(freeze))));
         await held.end();
@@ -72,11 +71,11 @@ export const freezes: Suite = {
 async function hit(
   bench: Bench,
   row: RowId,
-  { pair: [from, to] }: Hosts,
+  hosts: Hosts,
   options: { until: Stage; guestIds?: readonly string[] },
 ): Promise<void> {
   for (let run = 0; bench.wants(row) && run < bench.runs(KILLS); run += 1) {
-    const held = await hold(bench, { from, to, guestIds: ["one"], ...options });
+    const held = await hold(bench, { hosts, guestIds: ["one"], ...options });
     const kill = () => void held.controller.kill("SIGKILL");
     bench.record(row, Math.max(...(await held.goneAfter(kill))));
     await held.end();
@@ -85,12 +84,6 @@ async function hit(
 
 function hold(bench: Bench, options: Parameters<typeof Held.start>[0]): Promise<Held> {
   return bench.use(Held.start(options), (held) => held.end());
-}
-
-function start(bench: Bench, keepalive: NonNullable<HostsOptions["keepalive"]>): Promise<Hosts> {
-  return bench.use(Hosts.start({ allowedPaths: [tickerFolder], keepalive }), (hosts) =>
-    hosts.close(),
-  );
 }
 
 async function startGuests(hosts: Hosts, names: readonly string[]): Promise<void> {

@@ -78,7 +78,7 @@ async function main(): Promise<number> {
   const bench = new Bench(options);
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      bench.say("undoing what was started");
+      if (!bench.interrupted) bench.say("undoing what was started");
       void bench.interrupt().then(() => process.exit(EXIT.interrupted));
     });
   }

@@ -2,17 +2,18 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { migrate } from "@ferry/client";
 import type { AgentProcess } from "../harness/agent-process.js";
-import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
-import { Hosts, type TestHost } from "../harness/hosts.js";
+import { TestGuest, tickerSpec } from "../harness/guests.js";
+import type { Hosts, TestHost } from "../harness/hosts.js";
 import type { Bench, Suite } from "./bench.js";
-import { DEFAULT_KEEPALIVE } from "./defaults.js";
+import { startHosts } from "./bench-hosts.js";
 import { parentOf, residentBytes } from "./memory-of.js";
+import { left } from "./move.js";
 import { summary } from "./report.js";
 
 const MB = 1e6;
 /** An agent that has just started is still tidying up. */
 const REST_MS = 3_000;
-const GUESTS = 10;
+const GUESTS = 20;
 /** Migrations that fill caches and pools, and are not counted. */
 const WARM_UP = 20;
 const MIGRATIONS = 100;
@@ -30,10 +31,7 @@ export const memory: Suite = {
     "memory-destination-growth",
   ],
   async run(bench) {
-    const hosts = await bench.use(
-      Hosts.start({ allowedPaths: [tickerFolder], keepalive: DEFAULT_KEEPALIVE }),
-      (started) => started.close(),
-    );
+    const hosts = await startHosts(bench);
     await wait(REST_MS);
     for (const { source, destination } of hosts.all) {
       bench.record("memory-source-idle", weigh(source));
@@ -49,7 +47,7 @@ export const memory: Suite = {
 /** A first batch of guests comes and goes, so that only what guests hold on to is counted. */
 async function weighGuests(bench: Bench, host: TestHost): Promise<void> {
   const names = Array.from({ length: GUESTS }, (_, index) => `tiny-${index}`);
-  const start = (name: string) => TestGuest.start(host, tiny(name));
+  const start = (name: string) => TestGuest.start(host, tiny(name), { paused: true });
   const stop = (name: string) => host.client.guests.stop(name, { graceMs: 0 });
   for (const name of names) await start(name);
   for (const name of names) await stop(name);
@@ -74,6 +72,7 @@ async function weighMigrations(bench: Bench, hosts: Hosts): Promise<void> {
     const run = migrate({ guestId: "wanderer", from: from.client, to: to.client });
     const { verdict, why } = await run.result;
     if (verdict !== "landed") throw new Error(`migration ${count}: ${JSON.stringify(why)}`);
+    await left("wanderer", from);
     [from, to] = [to, from];
     for (const [agent, series] of weights) series.push(weigh(agent));
     if (count % WEIGHINGS === 0) {

@@ -2,9 +2,11 @@
  * One move, and where its time went by the stamps of the two QEMUs. The same numbers are taken of
  * Ferry and of the bare driver.
  */
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type MigrationRun, migrate, type Outcome, type Transport } from "@ferry/client";
 import type { TestHost } from "../harness/hosts.js";
+import { until } from "../harness/until.js";
 import { runDirectories, Stamps } from "./stamps.js";
 
 /** All in milliseconds. */
@@ -53,6 +55,12 @@ export interface Move {
   readonly wallMs: number;
 }
 
+/** Waits until nothing of the guest is left at its old home, so that it can move back. */
+export async function left(guestId: string, home: TestHost): Promise<void> {
+  const record = join(home.stateDir, "guests", guestId);
+  await until(`${guestId} to be gone from ${home.name}`, () => !existsSync(record));
+}
+
 /** Moves a guest with Ferry, watched on both sides. The caller closes the stamps. */
 export async function moveWatched(options: MoveOptions): Promise<Move> {
   const { guestId, from, to, begun } = options;
@@ -94,6 +102,7 @@ export async function moveWithFerry(options: MoveOptions): Promise<MoveTimes> {
       throw new Error(`${options.guestId} did not land: ${JSON.stringify(outcome.why)}`);
     }
     await destination.until("RESUME");
+    await left(options.guestId, options.from);
     return timesOf(wallMs, source, destination);
   } finally {
     source.close();

@@ -3,12 +3,12 @@
  * closes a connection: the worst moment there is. How long the guest stands still is told by its
  * QEMU's own STOP and RESUME.
  */
-import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
-import { Hosts, type TestHost } from "../harness/hosts.js";
+import { TestGuest, tickerSpec } from "../harness/guests.js";
+import type { TestHost } from "../harness/hosts.js";
 import { signal } from "../harness/processes.js";
 import { until } from "../harness/until.js";
 import type { Bench, Suite } from "./bench.js";
-import { DEFAULT_KEEPALIVE } from "./defaults.js";
+import { startHosts } from "./bench-hosts.js";
 import { moveWatched, type Watched } from "./move.js";
 import { pidOf } from "./pid-of.js";
 
@@ -20,13 +20,11 @@ export const switchover: Suite = {
   name: "freezing the destination at the switchover",
   rows: ["destination-frozen-qemu", "destination-frozen-host"],
   async run(bench) {
-    const hosts = await bench.use(
-      Hosts.start({ allowedPaths: [tickerFolder], keepalive: DEFAULT_KEEPALIVE }),
-      (started) => started.close(),
-    );
+    const hosts = await startHosts(bench);
     let [from, to]: readonly [TestHost, TestHost] = hosts.pair;
-    // What it rewrites all the time is left for the switchover, which therefore takes a while.
-    const spec = tickerSpec("busy", { memoryMib: 128, ram: 64, dirty: 100, check: 16 });
+    // What it rewrites all the time is left for the switchover, which therefore takes a while; and it
+    // is little enough to be sent in no time on a slow machine.
+    const spec = tickerSpec("busy", { memoryMib: 64, ram: 8, dirty: 100, check: 16 });
     await (await TestGuest.start(from, spec)).ticksOn();
     for (const row of ["destination-frozen-qemu", "destination-frozen-host"] as const) {
       const withAgent = row === "destination-frozen-host";

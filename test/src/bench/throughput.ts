@@ -3,12 +3,12 @@
  * without encryption, turn by turn. Meanwhile the tunnel's two pumps are weighed.
  */
 import type { MigrationRun, Transport } from "@ferry/client";
-import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
-import { Hosts, type TestHost } from "../harness/hosts.js";
+import { TestGuest, tickerSpec } from "../harness/guests.js";
+import type { TestHost } from "../harness/hosts.js";
 import { processesMentioning } from "../harness/processes.js";
 import { until } from "../harness/until.js";
 import type { Suite } from "./bench.js";
-import { DEFAULT_KEEPALIVE } from "./defaults.js";
+import { startHosts } from "./bench-hosts.js";
 import { peakBytes } from "./memory-of.js";
 import { moveWithFerry } from "./move.js";
 
@@ -24,14 +24,7 @@ export const throughput: Suite = {
   name: "moving 840 MiB of random memory",
   rows: ["tunnel", "tunnel-plain", "memory-pump"],
   async run(bench) {
-    const hosts = await bench.use(
-      Hosts.start({
-        allowedPaths: [tickerFolder],
-        keepalive: DEFAULT_KEEPALIVE,
-        config: { migration: { allow_plain: true } },
-      }),
-      (started) => started.close(),
-    );
+    const hosts = await startHosts(bench, { config: { migration: { allow_plain: true } } });
     let [from, to]: readonly [TestHost, TestHost] = hosts.pair;
     const spec = tickerSpec("big", { memoryMib: 1024, hz: 19, ram: RAM_MIB, check: 1 });
     const guest = await TestGuest.start(from, spec);
