@@ -111,7 +111,10 @@ function wrapFiles(role: string, bootId: string, at: At): void {
 }
 
 function refused(code: "EROFS" | "EIO", path: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`${code}: the disk of this test refuses ${path}`), { code });
+  return Object.assign(new Error(`${code}: the disk of this test refuses ${path}`), {
+    code,
+    syscall: "write", // as Node.js says of every error that the system told it
+  });
 }
 
 function faultyDisk(real: Disk, at: At, mode: () => DiskMode, journal: Journal): Partial<Disk> {

@@ -14,6 +14,7 @@ type Row = { readonly [I in Instant]: Cell };
 const ends = (...endings: Ending[]): Cell => ({ endings });
 /** A fault that has nothing to hit at that instant. */
 const cannot = (reason: string): Cell => ({ cannot: reason });
+const REAPED = cannot("that QEMU is reaped already");
 const SOURCE = ends("source");
 const DESTINATION = ends("destination");
 const EITHER = ends("source", "destination");
@@ -126,8 +127,12 @@ export const MATRIX: { readonly [F in FaultId]: Row } = {
   },
   freezeDestinationAgent: { ...harmless, ...at(EITHER, ...EARLY, ...UNRELEASED, ...RELEASING) },
   termDestinationAgent: cut,
-  killSourceQemu: { ...harmless, ...at(ends("lostAtSource"), ...EARLY, ...UNRELEASED) },
-  freezeSourceQemu: { ...harmless, ...at(EITHER, ...SWITCHOVER) },
+  killSourceQemu: {
+    ...harmless,
+    ...at(ends("lostAtSource"), ...EARLY, ...UNRELEASED),
+    ...at(REAPED, "sourceReaped"),
+  },
+  freezeSourceQemu: { ...harmless, ...at(EITHER, ...SWITCHOVER), ...at(REAPED, "sourceReaped") },
   killDestinationQemu: {
     ...cut,
     ...at(ends("perished"), ...LANDING, "afterCont"),
