@@ -22,7 +22,7 @@ import {
   type StagedPhase,
   startFor,
 } from "./support/staging.js";
-import { refusal, Steps } from "./support/steps.js";
+import { refusal, Steps, told } from "./support/steps.js";
 
 /** A fault's reason, or the verdict: what the caller hears. */
 interface Answers {
@@ -78,10 +78,11 @@ async function hold(phase: StagedPhase, name: string): Promise<Held> {
   const { hosts, slow } = bench;
   const [from, to] = hosts.pair;
   const home = await startFor(phase, name, from, slow);
-  const staged = new Staged(phase, home, new Steps({ guestId: name, from, to }));
+  if (home.monitor !== undefined) bench.keep(home.monitor);
+  const staged = bench.keep(new Staged(phase, home, new Steps({ guestId: name, from, to })));
   beforePrepare(staged, slow);
   await staged.steps.begin();
-  const tether = staged.steps.prepare();
+  const tether = bench.keep(staged.steps.prepare());
   await duringPrepare(staged, () => tether.ready());
   await afterPrepare(staged);
   return { staged, tether };
@@ -93,10 +94,11 @@ async function holdLanding(name: string): Promise<Held & { monitor: LateMonitor 
   const [from, to] = hosts.pair;
   const home = await startFor("landed", name, from, slow);
   slow.setAside(name, "destination.qmp");
-  const staged = new Staged("landed", home, new Steps({ guestId: name, from, to }));
+  const staged = bench.keep(new Staged("landed", home, new Steps({ guestId: name, from, to })));
   await staged.steps.begin();
-  const tether = staged.steps.prepare();
-  const monitor = await LateMonitor.at(join(staged.runDir, "destination.qmp"), contOrdered);
+  const tether = bench.keep(staged.steps.prepare());
+  const path = join(staged.runDir, "destination.qmp");
+  const monitor = bench.keep(await LateMonitor.at(path, contOrdered));
   await duringPrepare(staged, () => tether.ready());
   staged.view = staged.steps.perform();
   await staged.view.bound();
@@ -120,13 +122,8 @@ async function ask({ steps }: Staged, phase: DestinationPhase, waitMs: number): 
   assert.equal(await heard(steps.abandon(waitMs)), answers.abandon, "Finish(abandon)");
 }
 
-async function heard(call: Promise<FinishResponse>): Promise<string> {
-  const answer = await call.then(
-    ({ verdict }) => Verdict[verdict].toLowerCase(),
-    () => undefined,
-  );
-  return answer ?? (await refusal(call)).reason;
-}
+const heard = (call: Promise<FinishResponse>) =>
+  told(call, ({ verdict }) => Verdict[verdict].toLowerCase());
 
 const home = async ({ guest, steps }: Staged) => {
   const confirmed = await steps.confirm(30_000);
@@ -178,8 +175,6 @@ describe("what a destination answers", { concurrency: 3 }, () => {
       assert.equal((await tether.fault())?.cause, "abandoned");
       if (staged.view === undefined) await staged.steps.abort();
       await home(staged);
-      staged.close();
-      staged.home.monitor?.close();
     });
   }
 
@@ -216,7 +211,6 @@ describe("what a destination answers", { concurrency: 3 }, () => {
     monitor.release();
     assert.equal(await tether.ended, undefined);
     await away(staged);
-    monitor.close();
   });
 
   test("landed", async () => {
@@ -245,13 +239,12 @@ describe("what a destination answers", { concurrency: 3 }, () => {
   });
 
   test("perished", async () => {
-    const { staged, tether, monitor } = await holdLanding("perished");
+    const { staged, tether } = await holdLanding("perished");
     const { steps, qemuPid } = staged;
     signal(qemuPid, "SIGKILL"); // nobody can say whether the guest ever ran
     await steps.arrivalIn("perished");
     await ask(staged, "perished", 0);
     assert.equal((await tether.fault())?.verdict, "perished");
-    monitor.close();
     const confirmed = await steps.confirm(30_000);
     assert.equal(confirmed.verdict, Verdict.PERISHED);
     assert.equal(confirmed.phase, "released", "the source waits for a person");

@@ -9,11 +9,14 @@ import { SlowQemu } from "./slow-qemu.js";
 export interface Bench {
   readonly hosts: Hosts;
   readonly slow: SlowQemu;
+  /** Closes it in the end, whatever happens before. */
+  keep<T extends { close(): void }>(it: T): T;
   close(): Promise<void>;
 }
 
 export async function openBench(options: HostsOptions = {}): Promise<Bench> {
   const slow = new SlowQemu();
+  const kept: { close(): void }[] = [];
   const { config = {}, allowedPaths = [], ...rest } = options;
   try {
     const hosts = await Hosts.start({
@@ -30,7 +33,12 @@ export async function openBench(options: HostsOptions = {}): Promise<Bench> {
     return {
       hosts,
       slow,
+      keep: (it) => {
+        kept.push(it);
+        return it;
+      },
       close: async () => {
+        for (const each of kept) each.close();
         await hosts.close();
         slow.remove();
       },

@@ -100,6 +100,11 @@ export class HeldTether {
     this.#call.cancel();
   }
 
+  /** Ends it, if it has not ended. */
+  close(): void {
+    this.cancel();
+  }
+
   /** Says that nothing more will be sent. It is not an end. */
   halfClose(): void {
     this.#call.end();

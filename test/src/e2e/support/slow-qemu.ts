@@ -67,6 +67,13 @@ export class SlowQemu {
     writeFileSync(join(this.dir, `aside-${guestId}`), `${monitor}\n`);
   }
 
+  /** The guest's next QEMUs are as usual. */
+  leave(guestId: string): void {
+    for (const what of ["hold", "refuse", "aside"]) {
+      rmSync(join(this.dir, `${what}-${guestId}`), { force: true });
+    }
+  }
+
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }

@@ -109,6 +109,7 @@ export class Staged {
     this.home.monitor?.release();
   }
 
+  /** Hangs up. What is held at home stays there for the guest's next migration. */
   close(): void {
     this.view?.leave();
     this.monitor?.close();

@@ -224,6 +224,17 @@ export async function seen(
   throw new Error(`waited ${withinMs} ms in vain for ${what}: ${words}`);
 }
 
+/** What a caller hears: what `word` makes of an answer, or the reason it was refused for. */
+export async function told<T>(call: Promise<T>, word: (answer: T) => string): Promise<string> {
+  try {
+    return word(await call);
+  } catch (error) {
+    const fault = readFault(error);
+    if (fault === undefined) throw error;
+    return fault.reason;
+  }
+}
+
 /** The fault a call is refused with. Throws if it was not refused, or not by an agent. */
 export async function refusal(call: Promise<unknown>): Promise<FaultRead> {
   const answer = await call.then(
