@@ -9,12 +9,18 @@ import type { Http2Session } from "node:http2";
 export class Connection {
   #left = false;
   #failed = false;
+  /** Until it closes: what is asked of a connection that is gone needs none of it. */
+  #session: Http2Session | undefined;
 
   constructor(
     /** Names it within this process; travels in every call's metadata, see `listener.ts`. */
     readonly id: string,
-    private readonly session: Http2Session,
+    session: Http2Session,
   ) {
+    this.#session = session;
+    session.once("close", () => {
+      this.#session = undefined;
+    });
     const { socket } = session;
     // Over TLS only the session's own socket hears these: the raw one below it hears `close` alone.
     socket.on("end", () => {
@@ -40,7 +46,7 @@ export class Connection {
    */
   get state(): "open" | "left" | "dropped" {
     if (this.#left) return "left";
-    if (!this.session.destroyed) return "open";
+    if (this.#session?.destroyed === false) return "open";
     return this.#failed ? "left" : "dropped";
   }
 }
