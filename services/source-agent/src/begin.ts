@@ -135,6 +135,14 @@ async function findBlockers(
       description: `migration ${other.migrationId} has the guest (${other.phase}): let it end first`,
     });
   }
+  const ending = departures.endingOf(guestId);
+  if (ending !== undefined) {
+    blockers.push({
+      reason: "GUEST_BUSY",
+      subject: ending.migrationId,
+      description: `migration ${ending.migrationId} has just ended, and the guest's QEMU is being put back`,
+    });
+  }
   const { departuresMax } = departures.host.config.limits;
   const leaving = departures.underWay().filter((each) => each.guestId !== guestId);
   if (leaving.length >= departuresMax) {

@@ -24,7 +24,8 @@ export function confirmHandler(departures: Departures, agentId: string) {
       requireOperator(peer);
       if (live !== undefined && !live.settled) await overrideDestination(live, override, peer);
     }
-    await live?.changes.until(() => live.settled || live.perished, {
+    // Whoever hears "settled" may begin the next move, so nothing of this one may be left by then.
+    await live?.changes.until(() => live.tidied || live.perished, {
       withinMs: waitFor(request.wait?.value, deadline),
       signal,
     });
@@ -39,7 +40,7 @@ export function confirmHandler(departures: Departures, agentId: string) {
       agentId,
       verdict: toWireVerdict(view.verdict),
       phase: view.phase,
-      settled: view.settled,
+      settled: view.settled && live?.tidied !== false,
       reason: view.reason,
     };
   };

@@ -96,6 +96,8 @@ export class Departure {
   perished = false;
   /** A person stood in for the destination: who, and why. */
   overridden: string | undefined;
+  /** It has ended, and its traces are gone: QEMU is as before, or its record and directory removed. */
+  tidied = false;
   /** The downtime limit was raised to what was asked for. */
   converging = false;
   /** What went wrong with Meet last, in words; empty if nothing did. */

@@ -85,6 +85,14 @@ export class Departures {
     return undefined;
   }
 
+  /** A departure of that guest which has ended, and whose traces are still being removed. */
+  endingOf(guestId: string): Departure | undefined {
+    for (const departure of this.#live.values()) {
+      if (departure.guestId === guestId && departure.settled && !departure.tidied) return departure;
+    }
+    return undefined;
+  }
+
   underWay(): Departure[] {
     return [...this.#live.values()].filter((departure) => !departure.settled);
   }
@@ -124,10 +132,13 @@ export class Departures {
     const { resident } = departure;
     this.#ended.set(departure.migrationId, viewOf(departure));
     if (resident.migrationId === departure.migrationId) resident.migrationId = "";
+    departure.tidied = departure.record.arrival === "0"; // nothing moved: QEMU heard nothing of it
     try {
-      await putBack(departure).catch((error: unknown) =>
-        log.warn({ migration_id: departure.migrationId, err: error }, "QEMU not put back"),
-      );
+      if (!departure.tidied) {
+        await putBack(departure).catch((error: unknown) =>
+          log.warn({ migration_id: departure.migrationId, err: error }, "QEMU not put back"),
+        );
+      }
       if (departure.phase === "departed") await this.residents.remove(resident);
       await resident.look();
       resident.changes.bump();
@@ -139,6 +150,8 @@ export class Departures {
     } catch (error) {
       log.warn({ migration_id: departure.migrationId, err: error }, "not tidied away");
     }
+    departure.tidied = true;
+    departure.tick();
     if (departure.overridden === undefined) await this.#sayGoodbye(departure);
     else {
       departure.meet?.close();
