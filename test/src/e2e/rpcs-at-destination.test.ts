@@ -66,7 +66,7 @@ let bench: Bench;
 before(async () => {
   bench = await openBench();
 });
-after(() => bench.close());
+after(() => bench?.close());
 
 interface Held {
   readonly staged: Staged;

@@ -86,7 +86,7 @@ let bench: Bench;
 before(async () => {
   bench = await openBench();
 });
-after(() => bench.close());
+after(() => bench?.close());
 
 interface Leaving {
   readonly guest: TestGuest;
