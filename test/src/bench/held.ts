@@ -8,10 +8,10 @@ import type { HostAddress } from "@ferry/client";
 import type { Hosts, TestHost } from "../harness/hosts.js";
 import { processesMentioning } from "../harness/processes.js";
 import { until } from "../harness/until.js";
-import type { ControllerOptions, Stage } from "./controller.js";
+import type { ControllerOptions, Stage } from "./controller-main.js";
 import { residentBytes } from "./memory-of.js";
 
-const PROGRAM = fileURLToPath(new URL("./controller.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./controller-main.js", import.meta.url));
 const STAGE_MS = 60_000;
 const GONE_MS = 60_000;
 /** How often it is looked whether a process is gone. */

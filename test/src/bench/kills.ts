@@ -3,7 +3,7 @@ import { TestGuest, tickerSpec } from "../harness/guests.js";
 import type { Hosts } from "../harness/hosts.js";
 import type { Bench, Suite } from "./bench.js";
 import { startHosts } from "./bench-hosts.js";
-import type { Stage } from "./controller.js";
+import type { Stage } from "./controller-main.js";
 import { Held } from "./held.js";
 import type { RowId } from "./rows.js";
 

@@ -21,7 +21,7 @@ const HELP = `Measures Ferry on this machine, beside a bare driver of QEMU where
   npm run bench -- [--only ROW,ROW…] [--runs N] [--json FILE]
 
   --only ROW,ROW…  measure only these rows; part of a name stands for every row that has it
-  --runs N         measure each row N times (of memory growth: N migrations)
+  --runs N         measure each row N times (of memory growth: over N migrations)
   --json FILE      write the numbers to FILE, too
   --no-build       measure what was built before
   --help           this text

@@ -14,8 +14,8 @@ const MB = 1e6;
 /** An agent that has just started is still tidying up. */
 const REST_MS = 3_000;
 const GUESTS = 20;
-/** Migrations that fill caches and pools, and are not counted. */
-const WARM_UP = 20;
+/** Migrations that fill caches and pools and let V8 compile, and are not counted. */
+const WARM_UP = 100;
 const MIGRATIONS = 100;
 /** How many weighings make one: between two tidyings the same agent weighs more and less. */
 const WEIGHINGS = 10;

@@ -44,7 +44,7 @@ function reportRow(id: RowId, { title, unit, target }: Row, samples: readonly Sa
   const ratios = samples.flatMap((sample) =>
     sample.floor === undefined ? [] : [sample.ferry / sample.floor],
   );
-  const ratio = ratios.length === 0 ? null : round(summary(ratios).median, 2);
+  const ratio = ratios.length === 0 ? null : round(middle(ratios), 2);
   return {
     id,
     title,
@@ -62,14 +62,20 @@ export function summary(numbers: readonly number[]): Summary {
   const sorted = [...numbers].sort((a, b) => a - b);
   const at = (index: number) => sorted[Math.min(sorted.length, Math.max(1, index)) - 1] ?? 0;
   const { length } = sorted;
-  const middle = (at(Math.ceil(length / 2)) + at(Math.ceil((length + 1) / 2))) / 2;
   return {
-    median: round(middle),
+    median: round(middle(sorted)),
     min: round(at(1)),
     max: round(at(length)),
     p95: round(at(Math.ceil(length * 0.95))),
     n: length,
   };
+}
+
+/** The median, of numbers in any order. */
+function middle(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const half = sorted.length / 2;
+  return ((sorted[Math.ceil(half) - 1] ?? 0) + (sorted[Math.floor(half)] ?? 0)) / 2;
 }
 
 function isMet({ measure, atMost, atLeast }: Target, ferry: Summary, ratio: number | null) {

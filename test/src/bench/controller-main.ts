@@ -1,6 +1,6 @@
 /*
  * A controller that goes so far and no further, as a process of its own that can be killed or frozen:
- * node controller.js OPTIONS, which are JSON. It prints one line once all its guests are there, and
+ * node controller-main.js OPTIONS, which are JSON. It prints one line once all its guests are there, and
  * then holds their tethers for as long as it lives.
  */
 import { randomUUID } from "node:crypto";
@@ -36,7 +36,7 @@ const BEGIN_MS = 20_000;
 const AGAIN_MS = 50;
 
 const text = process.argv[2];
-if (text !== undefined && process.argv[1]?.endsWith("controller.js")) {
+if (text !== undefined && process.argv[1]?.endsWith("controller-main.js")) {
   const options = JSON.parse(text) as ControllerOptions; // written by held.ts
   const read = (name: string) => readFileSync(join(options.certificates, name));
   const tls = { ca: read("ca.crt"), cert: read("controller.crt"), key: read("controller.key") };
