@@ -31,7 +31,7 @@ import { Steps } from "./steps.js";
 
 const HEARTBEAT_MS = 250;
 /** A deadline is this many times as long as the slowest staging so far took. */
-const DEADLINE_FACTOR = 4;
+const DEADLINE_FACTOR = 3;
 
 /**
  * Phases that an agent does not wait in for ever, and the deadline that passes in them, in milliseconds.
@@ -262,7 +262,8 @@ class Stage {
   async #returned(staged: Staged, causes: readonly CutCause[] = [this.cause]): Promise<void> {
     const { steps, phase, guest } = staged;
     const { to, migrationId } = steps;
-    const arrival = await steps.arrival("its verdict", ({ settled }) => settled);
+    const withinMs = this.cutting.deadlineMs + 60_000; // it need not have passed yet
+    const arrival = await steps.arrival("its verdict", ({ settled }) => settled, withinMs);
     assert.equal(arrival.verdict, Verdict.RETURNED);
     const cause = fromWireCause(arrival.cause);
     assert.ok(

@@ -1,9 +1,11 @@
 /*
- * A tether a test holds by hand: the caller's end of one Prepare stream, on a connection of its own,
- * with every way of ending it that a caller has. What the stream said is kept.
+ * A tether a test holds by hand: the caller's end of one Prepare stream, with every way of ending it that
+ * a caller has. What the stream said is kept.
  */
+import type { Agent } from "@ferry/client";
 import {
   DestinationServiceClient,
+  DestinationServiceService,
   type FaultRead,
   type PrepareOpen,
   type PreparePrepared,
@@ -11,19 +13,12 @@ import {
   type PrepareResponse,
   readFault,
 } from "@ferry/contract";
-import {
-  type ChannelCredentials,
-  type ClientDuplexStream,
-  credentials,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { type ClientDuplexStream, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { until } from "../../harness/until.js";
 
 export interface TetherOptions {
   /** Milliseconds from now. Default: none. */
   readonly deadlineMs?: number;
-  readonly credentials?: ChannelCredentials;
 }
 
 export class HeldTether {
@@ -35,20 +30,22 @@ export class HeldTether {
   /** Resolves when the stream has ended: with its error, or undefined after an end that was OK. */
   readonly ended: Promise<ServiceError | undefined>;
   over = false;
-  readonly #client: DestinationServiceClient;
+  readonly #client: DestinationServiceClient | undefined;
   readonly #call: ClientDuplexStream<PrepareRequest, PrepareResponse>;
   #heart: NodeJS.Timeout | undefined;
 
-  constructor(address: string, open: PrepareOpen | undefined, options: TetherOptions = {}) {
+  /** To an address: in plain text, on a connection of its own. To an agent: as that one is spoken to. */
+  constructor(to: string | Agent, open: PrepareOpen | undefined, options: TetherOptions = {}) {
     const { deadlineMs } = options;
-    this.#client = new DestinationServiceClient(
-      address,
-      options.credentials ?? credentials.createInsecure(),
-      { "grpc.use_local_subchannel_pool": 1 }, // a connection of its own
-    );
-    this.#call = this.#client.prepare(
-      deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
-    );
+    if (typeof to === "string") {
+      const own = { "grpc.use_local_subchannel_pool": 1 };
+      this.#client = new DestinationServiceClient(to, credentials.createInsecure(), own);
+      this.#call = this.#client.prepare(
+        deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
+      );
+    } else {
+      this.#call = to.duplex(DestinationServiceService.prepare);
+    }
     this.ended = new Promise((resolve) => {
       let code: number | undefined;
       this.#call.on("error", (error: ServiceError) => resolve(error));
@@ -62,7 +59,7 @@ export class HeldTether {
     void this.ended.then(() => {
       this.over = true;
       clearInterval(this.#heart);
-      this.#client.close();
+      this.#client?.close();
     });
     this.#call.on("data", (response: PrepareResponse) => this.#hear(response));
     if (open === undefined) return;
@@ -86,8 +83,9 @@ export class HeldTether {
     return readFault(await this.ended);
   }
 
-  beat(): void {
+  beat(): this {
     this.#call.write({ message: { $case: "heartbeat", value: {} } });
+    return this;
   }
 
   /** The heart stops, and nothing else. */

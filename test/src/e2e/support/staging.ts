@@ -33,7 +33,7 @@ export const STAGED = [
 export type StagedPhase = (typeof STAGED)[number];
 
 /** So slow that no copy ends while a test looks, in bytes per second. */
-export const NARROW = 64n * 1024n;
+export const NARROW = 16n * 1024n;
 
 /** In these phases the source's QEMU is done and its agent has yet to hear it. */
 export const UNHEARD: ReadonlySet<StagedPhase> = new Set(["loaded", "loadedOrdered"]);
@@ -45,7 +45,7 @@ const LATE: ReadonlySet<StagedPhase> = new Set(["receivingReleased", "receivingD
 
 /** A guest for staging: light, since there are many of them, and it never stops checking itself. */
 export function stagedSpec(guestId: string): GuestSpec {
-  return tickerSpec(guestId, { hz: 25, ram: 4, check: 32, memoryMib: 32 });
+  return tickerSpec(guestId, { hz: 25, ram: 8, check: 64, memoryMib: 32 });
 }
 
 /** A guest to be staged. One that may go unheard has a late monitor at home. */

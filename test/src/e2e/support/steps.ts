@@ -80,7 +80,13 @@ export class Steps {
 
   /** Opens the tether. */
   prepare(change: Partial<PrepareOpen> = {}, options: TetherOptions = {}): HeldTether {
-    return new HeldTether(this.to.client.destination.address, this.opening(change), options);
+    const { destination } = this.to.client;
+    const secure = this.to.destination.options.security.tls !== undefined;
+    return new HeldTether(
+      secure ? destination : destination.address,
+      this.opening(change),
+      options,
+    );
   }
 
   perform(change: Partial<PerformRequest> = {}): View {
