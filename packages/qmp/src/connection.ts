@@ -60,6 +60,7 @@ export async function connectOn(
   socket: Socket,
   { name, timeoutMs }: { readonly name: string; readonly timeoutMs: number },
 ): Promise<Qmp> {
+  socket.on("error", () => {}); // told by `open`; without any listener it would end this process
   const timer = setTimeout(
     () => socket.destroy(new Error(`no greeting within ${timeoutMs} ms`)),
     timeoutMs,
