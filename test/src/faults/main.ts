@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { FAULT_IDS, FAULTS } from "./faults.js";
 import { INSTANT_IDS } from "./instants.js";
 import { MATRIX } from "./matrix.js";
-import { writeReport } from "./report.js";
+import { readResults, writeReport } from "./report.js";
 import { type Result, runCell } from "./row.js";
 import { Stage } from "./stage.js";
 
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     from: { type: "string" },
     shard: { type: "string", default: "1/1" },
     json: { type: "string" },
+    done: { type: "string", multiple: true, default: [] },
     report: { type: "string", multiple: true, default: [] },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -30,6 +31,7 @@ const HELP = `Usage: npm run faults -- [OPTIONS]   (as root)
   --from TEXT    Begin at the first row whose name contains TEXT.
   --shard I/N    The I-th of N shares of the rows.
   --json FILE    Append each result to FILE, a line of JSON each.
+  --done FILE    Leave out rows that passed in FILE; may be repeated. For a run that was interrupted.
   --report FILE  Run nothing: write docs/faults.md from such files; may be repeated.
 `;
 
@@ -39,10 +41,13 @@ else await main();
 
 async function main(): Promise<void> {
   let rows = INSTANT_IDS.flatMap((instant) => FAULT_IDS.map((fault) => ({ instant, fault })));
-  const name = ({ instant, fault }: (typeof rows)[number]) => `${instant} ${fault}`;
+  const name = (row: (typeof rows)[number]) => `${row.instant} ${row.fault}`;
   rows = rows.filter((row) => values.only.every((text) => name(row).includes(text)));
   const { from } = values;
   if (from !== undefined) rows = rows.slice(rows.findIndex((row) => name(row).includes(from)));
+  const done = values.done.flatMap(readResults).filter(({ passed }) => passed);
+  const passed = new Set(done.map(name));
+  rows = rows.filter((row) => !passed.has(name(row)));
   const [share = 1, shares = 1] = values.shard.split("/").map(Number);
   rows = rows.filter((_, index) => index % shares === share - 1);
   if (values.list) {

@@ -40,12 +40,8 @@ not compile. Run them with \`npm run faults\` (as root; \`--help\` says more).
 
 export function writeReport(paths: readonly string[], target = TARGET): void {
   const results = new Map<string, Result>();
-  for (const path of paths) {
-    for (const line of readFileSync(path, "utf8").trim().split("\n")) {
-      if (line === "") continue;
-      const result = JSON.parse(line) as Result;
-      results.set(`${result.instant} ${result.fault}`, result); // a later run of a row counts
-    }
+  for (const result of paths.flatMap(readResults)) {
+    results.set(`${result.instant} ${result.fault}`, result); // a later run of a row counts
   }
   const all = [...results.values()];
   const run = all.filter(({ cannot }) => cannot === undefined);
@@ -62,6 +58,12 @@ export function writeReport(paths: readonly string[], target = TARGET): void {
   ];
   const sections = INSTANT_IDS.flatMap((instant) => section(instant, results));
   writeFileSync(target, `${[INTRODUCTION.trim(), ...totals, ...sections].join("\n").trim()}\n`);
+}
+
+/** What `--json` wrote. */
+export function readResults(path: string): Result[] {
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Result);
 }
 
 function section(instant: Instant, results: ReadonlyMap<string, Result>): string[] {

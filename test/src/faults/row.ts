@@ -3,7 +3,7 @@ import type { Ending } from "./ending.js";
 import { FAULTS, type FaultId } from "./faults.js";
 import type { Instant } from "./instants.js";
 import { MATRIX } from "./matrix.js";
-import { breakAndMend, close, open, reach } from "./scene.js";
+import { breakAndMend, close, ENDED_BEFORE, open, reach } from "./scene.js";
 import type { Stage } from "./stage.js";
 import { story } from "./story.js";
 
@@ -23,7 +23,21 @@ export interface Result {
   readonly story?: readonly string[];
 }
 
+/**
+ * A machine that is too busy can end a migration before its instant: a keepalive that comes too late, a
+ * beat that is missed. That says nothing of the row, so it is tried again this often.
+ */
+const TRIES_MAX = 3;
+
 export async function runCell(stage: Stage, instant: Instant, id: FaultId): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    const result = await tryCell(stage, instant, id);
+    const early = result.why.some((line) => line.startsWith(ENDED_BEFORE));
+    if (!early || tries === TRIES_MAX) return result;
+  }
+}
+
+async function tryCell(stage: Stage, instant: Instant, id: FaultId): Promise<Result> {
   const cell = MATRIX[id][instant];
   const none = { healedMs: 0, stoodStillMs: 0, tookMs: 0, why: [] };
   if ("cannot" in cell) return { instant, fault: id, passed: true, cannot: cell.cannot, ...none };

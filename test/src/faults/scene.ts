@@ -22,6 +22,9 @@ const ENDING_BOUND_MS = 30_000;
 const SLOW_BYTES_PER_SECOND = 2 * 1024 * 1024;
 const UNLIMITED = 2 ** 40;
 
+/** How the error begins that says that the instant never came. */
+export const ENDED_BEFORE = "it ended before";
+
 export interface GuestShape {
   readonly ram: number;
   readonly dirty: number;
@@ -79,7 +82,7 @@ export async function reach(scene: Scene, instant: Instant): Promise<void> {
   const source = witness.on(from.place.name);
   await until(`the instant: ${plan.words}`, async () => {
     const refused = controller.said.find((word) => word.kind !== "waits");
-    if (refused !== undefined) throw new Error(`it ended before: ${JSON.stringify(refused)}`);
+    if (refused !== undefined) throw new Error(`${ENDED_BEFORE}: ${JSON.stringify(refused)}`);
     if (plan.controllerWaits) return controller.said.some(({ kind }) => kind === "waits");
     if (plan.hold !== undefined) {
       return holder(scene, plan.hold.role)?.said.some(({ kind }) => kind === "held");
