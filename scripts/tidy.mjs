@@ -32,7 +32,8 @@ const RESERVED = [
   { what: /^@grpc\//, where: /^packages\/(contract|tether|tunnel|agent-kit|client)\/|^services\// },
 ];
 const ENVIRONMENT = /^packages\/agent-kit\/src\/config|^services\/ferry\//;
-const ENTRY = /(^|[/-])(index|main|bench)\.ts$/;
+/** small-heap is imported by its own name, before anything else is loaded. */
+const ENTRY = /(^|[/-])(index|main|bench|small-heap)\.ts$/;
 const TEST = /\.test\.ts$/;
 /** What a test does not do; a helper's bounded loop that looks again and again is something else. */
 const SLEEP =
