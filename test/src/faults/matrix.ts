@@ -135,7 +135,9 @@ export const MATRIX: { readonly [F in FaultId]: Row } = {
   freezeSourceQemu: { ...harmless, ...at(EITHER, ...SWITCHOVER), ...at(REAPED, "sourceReaped") },
   killDestinationQemu: {
     ...cut,
-    ...at(ends("perished"), ...LANDING, "afterCont"),
+    ...at(ends("perished"), ...LANDING),
+    // The answer of `cont` and the death are on their way at once: the first to be heard decides.
+    ...at(ends("perished", "lostAtDestination"), "afterCont"),
     ...at(ends("lostAtDestination"), "beforeRename", "afterRename", ...LANDED),
   },
   freezeDestinationQemu: { ...harmless, ...at(SOURCE, ...SWITCHOVER) },

@@ -67,7 +67,7 @@ export function losePower(dir: string): number {
   steps.sort((a, b) => (BigInt(a.at) > BigInt(b.at) ? -1 : 1));
   for (const { from, to, saved } of steps) {
     if (existsSync(to) && existsSync(dirname(from))) renameSync(to, from);
-    if (saved !== undefined) copyFileSync(saved, to);
+    if (saved !== undefined && existsSync(dirname(to))) copyFileSync(saved, to); // its folder may have moved on
   }
   for (const role of ["source", "destination"]) writeFileSync(join(dir, `${role}.json`), "[]");
   return steps.length;
