@@ -61,7 +61,11 @@ export class Departures {
   hostOfDepartures(): Host {
     return {
       ...this.host,
-      settled: (departure) => void this.#settle(departure),
+      settled: (departure) => {
+        this.#settle(departure).catch((error: unknown) =>
+          this.host.log.error({ migration_id: departure.migrationId, err: error }, "not tidied"),
+        );
+      },
       acknowledgement: (departure) =>
         departure.settled && departure.verdictHeard !== undefined
           ? toWireVerdict(departure.verdictHeard)
