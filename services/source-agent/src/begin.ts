@@ -32,6 +32,9 @@ export interface BeginOptions {
   draining(): boolean;
 }
 
+/** How long Begin waits for the guest's last migration to be tidied away, in milliseconds. */
+const PUT_BACK_MS = 2_000;
+
 /** Phases in which a lease may still be taken over: nothing moves yet. */
 const LEASED: ReadonlySet<string> = new Set(["begun"]);
 
@@ -59,6 +62,9 @@ async function begin(
   const { agentId, residents, departures } = options;
   // First: a guest that has left is not here any more, and its migration is over all the same.
   refuseOther(migrationId, guestId, departures);
+  // One that has just ended puts QEMU back; that takes a moment, and is not worth a refusal.
+  const ending = departures.endingOf(guestId);
+  await ending?.changes.until(() => ending.tidied, { withinMs: PUT_BACK_MS });
   const resident = await residents.find(guestId);
   if (resident === undefined) {
     throw new Fault("GUEST_UNKNOWN", `no guest ${guestId} lives on ${options.hostId}`);
