@@ -47,7 +47,7 @@ export { checkPaths, type PathProblem } from "./paths.js";
 export { probeQemu, type QemuProbe } from "./probe.js";
 export { type Processes, readProcesses } from "./processes.js";
 export { type Progress, ProgressMeter } from "./progress.js";
-export { writePskFile } from "./psk.js";
+export { removePskFile, writePskFile } from "./psk.js";
 export { makeRunDirectory, removeRunDirectory } from "./run-directory.js";
 export type { GuestBoot, GuestDisk, GuestNic, GuestSpec } from "./spec.js";
 export { checkSpec, type SpecProblem } from "./spec-form.js";

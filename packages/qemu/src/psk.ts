@@ -2,7 +2,7 @@
  * One key per migration, in the file QEMU reads it from (tls-creds-psk). The destination makes it,
  * the two agents pass it over Meet, and a peer without it cannot connect.
  */
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** The name QEMU's client side uses unless told otherwise (crypto/tlscredspsk.c). */
@@ -33,6 +33,11 @@ export async function writePskFile(dir: string, keyHex: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await writePrivate(join(dir, "dh-params.pem"), DH_PARAMETERS);
   await writePrivate(join(dir, "keys.psk"), `${USERNAME}:${keyHex}\n`);
+}
+
+/** The migration is over: its key is of no use to anybody. Ones that are gone already are no error. */
+export async function removePskFile(dir: string): Promise<void> {
+  await rm(dir, { recursive: true, force: true });
 }
 
 async function writePrivate(path: string, text: string): Promise<void> {

@@ -4,9 +4,10 @@
  */
 import { Changes, type EndingRecord } from "@ferry/agent-kit";
 import { verdictOf } from "@ferry/protocol";
-import { removeRunDirectory } from "@ferry/qemu";
+import { removePskFile, removeRunDirectory } from "@ferry/qemu";
 import type { Arrival, ArrivalView } from "./arrival.js";
 import { readCause } from "./cause.js";
+import { keyDirIn } from "./effects.js";
 import type { Host } from "./host.js";
 
 /**
@@ -115,6 +116,7 @@ export class Arrivals {
         // The guest belongs to the source agent of this host now, which opens a monitor of its own.
         arrival.qmp?.close();
         arrival.keeper?.letGo();
+        await removePskFile(keyDirIn(arrival.record.guest.runDir));
       }
       if (arrival.phase === "returned") {
         arrival.qmp?.close();

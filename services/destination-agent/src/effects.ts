@@ -148,7 +148,7 @@ async function listen(arrival: Arrival): Promise<void> {
     arrival.endpoint = { host: migration.advertiseHost ?? "", port: arrival.tunnel.port, key };
     return;
   }
-  const keyDir = join(runDir, "keys");
+  const keyDir = keyDirIn(runDir);
   const encrypted = record.arrival.transport === "direct";
   if (encrypted) await writePskFile(keyDir, key);
   for (const port of host.ports.free()) {
@@ -269,6 +269,11 @@ export async function expectLoaded(arrival: Arrival): Promise<void> {
   if (!waiting()) return;
   const reason = `the source sent everything, and it did not arrive within ${LOAD_MS / 1000} s`;
   await arrival.hear("waited", { cause: "host_fault", reason });
+}
+
+/** Where QEMU finds the migration's key. */
+export function keyDirIn(runDir: string): string {
+  return join(runDir, "keys");
 }
 
 function message(error: unknown): string {

@@ -14,6 +14,7 @@ import {
   type Outgoing,
   ProgressMeter,
   putBackOutgoing,
+  removePskFile,
   setDowntimeLimit,
   startOutgoing,
   watchOutgoing,
@@ -128,9 +129,13 @@ async function route(departure: Departure) {
   }
   const { host: address, port } = endpoint;
   if (record.transport === "direct_plain") return { kind: "tcp" as const, host: address, port };
-  const dir = join(runDir, "outgoing-keys");
+  const dir = keyDirIn(runDir);
   await writePskFile(dir, endpoint.key);
   return { kind: "tcp" as const, host: address, port, key: { dir } };
+}
+
+function keyDirIn(runDir: string): string {
+  return join(runDir, "outgoing-keys");
 }
 
 /** What was said of QEMU's last migration before this one: so that it is never taken for ours. */
@@ -356,6 +361,8 @@ async function kill(departure: Departure): Promise<void> {
 export async function putBack(departure: Departure): Promise<void> {
   await departure.tunnel?.stop();
   const { qmp } = departure.resident;
+  const { runDir } = departure.resident.record.guest;
+  if (runDir !== "") await removePskFile(keyDirIn(runDir));
   if (qmp !== undefined && !departure.resident.dead) await putBackOutgoing(qmp);
 }
 
