@@ -158,13 +158,12 @@ async function findBlockers(
       description: "as many guests as this host lets go of are leaving",
     });
   }
-  if (resident.dead || resident.stopping || resident.qmp === undefined) {
+  const landed = other?.phase === "destroying";
+  if (resident.dead || resident.stopping || resident.qmp === undefined || landed) {
     blockers.push({
       reason: "GUEST_NOT_RUNNING",
       subject: guestId,
-      description: resident.dead
-        ? `the guest's QEMU is gone: ${resident.reason}`
-        : "the guest is starting or stopping",
+      description: notRunning(resident, landed),
     });
     return blockers;
   }
@@ -179,6 +178,13 @@ async function findBlockers(
     blockers.push({ reason: "MIGRATION_BLOCKED", subject: guestId, description });
   }
   return blockers;
+}
+
+function notRunning(resident: Resident, landed: boolean): string {
+  if (landed) return "the guest lives elsewhere by now, and its old QEMU is being ended";
+  return resident.dead
+    ? `the guest's QEMU is gone: ${resident.reason}`
+    : "the guest is starting or stopping";
 }
 
 /** A QEMU that does not answer cannot be asked to migrate either. */
