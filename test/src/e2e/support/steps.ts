@@ -101,7 +101,12 @@ export class Steps {
     });
   }
 
-  finish(order: FinishOrder, change: Partial<FinishRequest> = {}): Promise<FinishResponse> {
+  /** `signal` hangs up: the order may have been heard all the same. */
+  finish(
+    order: FinishOrder,
+    change: Partial<FinishRequest> = {},
+    signal?: AbortSignal,
+  ): Promise<FinishResponse> {
     const request = {
       expectedAgentId: "",
       migrationId: this.migrationId,
@@ -110,7 +115,8 @@ export class Steps {
       override: undefined,
       ...change,
     };
-    return this.to.client.destination.unary(DestinationServiceService.finish, request, LIMIT);
+    const options = { ...LIMIT, signal };
+    return this.to.client.destination.unary(DestinationServiceService.finish, request, options);
   }
 
   /** Finish(land), answered at once unless told to wait. */
