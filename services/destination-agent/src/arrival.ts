@@ -104,7 +104,7 @@ export class Arrival {
   #why: Why | undefined;
   #cutAt: number | undefined;
   #phaseSince = performance.now();
-  /** The record is on disk. */
+  /** Resolves once the record is on disk; undefined: nobody has begun to write it. */
   #accepted: Promise<void> | undefined;
   readonly #driver: Driver<DestinationPhase, DestinationHeard, DestinationEffect>;
 
