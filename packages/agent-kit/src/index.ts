@@ -3,6 +3,7 @@ export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";
 export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
 export { ConfigError, loadConfig, parseConfig } from "./config-file.js";
+export { DiskHealth } from "./disk-health.js";
 export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";
 export { everyHour } from "./every-hour.js";
@@ -33,6 +34,7 @@ export { adapters, type BidiCall, type CallContext, checkAddressee, statusOf } f
 export { endOnSignals } from "./shutdown.js";
 export { Turns } from "./turns.js";
 export { VERSION } from "./version.js";
+export { Vigil } from "./vigil.js";
 export { waitFor } from "./waits.js";
 export {
   checkGuestId,

@@ -93,6 +93,24 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
       labelNames: ["role"] as const,
       registers,
     }),
+    perished: new Gauge({
+      name: "ferry_guests_perished",
+      help: "Guests that may have run at a destination and are dead there, as this agent knows it: each waits for a person.",
+      labelNames: ["role"] as const,
+      registers,
+    }),
+    peerSilent: new Gauge({
+      name: "ferry_peer_silent",
+      help: "Migrations that wait for the word of the other agent, which says nothing.",
+      labelNames: ["role"] as const,
+      registers,
+    }),
+    stateUnwritable: new Gauge({
+      name: "ferry_state_directory_unwritable",
+      help: "1 while the state directory cannot be written.",
+      labelNames: ["role"] as const,
+      registers,
+    }),
     guests: new Gauge({
       name: "ferry_guests",
       help: "Guests at this agent: living here (source) or arriving (destination), by state.",
@@ -139,6 +157,9 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
   }).set({ role, version: VERSION }, 1);
   metrics.overrides.inc({ role }, 0);
   metrics.conflicts.inc({ role }, 0);
+  for (const gauge of [metrics.perished, metrics.peerSilent, metrics.stateUnwritable]) {
+    gauge.set({ role }, 0);
+  }
   for (const kind of ORPHAN_KINDS) metrics.orphans.set({ kind }, 0);
   for (const outcome of OUTCOMES[role]) {
     const reason = outcome === "succeeded" ? { reason: "none" } : { reason: "unknown" };

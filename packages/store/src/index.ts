@@ -14,3 +14,4 @@ export type { Lock } from "./lock.js";
 export { type Kept, Migrations, type MigrationsOptions } from "./migrations.js";
 export type { Durability } from "./record.js";
 export { openStateDirectory } from "./state-directory.js";
+export { watchedDisk } from "./watched-disk.js";

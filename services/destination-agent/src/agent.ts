@@ -6,6 +6,7 @@ import {
   agentIdOf,
   type Config,
   certificatesOf,
+  DiskHealth,
   everyHour,
   type Logger,
   lookAtQemu,
@@ -62,7 +63,9 @@ export async function startDestinationAgent(
     for (const step of undo.reverse()) await step();
   };
   try {
-    const store = await openDestinationStore(config.stateDir);
+    const health = new DiskHealth({ stateDir: config.stateDir, role: "destination", log, metrics });
+    undo.push(() => health.close());
+    const store = await openDestinationStore(config.stateDir, health.disk);
     undo.push(() => store.close());
     const audit = await AuditLog.open(config.stateDir, "destination");
     undo.push(() => audit.close());
@@ -80,6 +83,7 @@ export async function startDestinationAgent(
       ...admissionOf(qemu),
     };
     const arrivals = new Arrivals(host);
+    undo.push(() => arrivals.close());
     const orphans = orphansOf(arrivals);
     undo.push(() => orphans.close());
 
@@ -129,6 +133,9 @@ export async function startDestinationAgent(
         for (const { phase } of arrivals.underWay()) {
           metrics.guests.inc({ role: "destination", state: phase });
         }
+        const silent = arrivals.underWay().filter(({ sourceSilent }) => sourceSilent);
+        metrics.peerSilent.set({ role: "destination" }, silent.length);
+        metrics.perished.set({ role: "destination" }, arrivals.perished().length);
       },
     });
     undo.push(() => endpoint.close());

@@ -9,6 +9,7 @@ import {
   Changes,
   Driver,
   type EndingRecord,
+  Vigil,
 } from "@ferry/agent-kit";
 import {
   type DestinationEffect,
@@ -45,6 +46,16 @@ const BLAME: Partial<Record<DestinationHeard, Cause>> = {
   qemuGone: "qemu_died",
   keeperGone: "keeper_died",
 };
+
+/** Phases in which the source is expected to speak at every beat. */
+const MET: ReadonlySet<DestinationPhase> = new Set([
+  "receiving",
+  "receivingOrdered",
+  "receivingReleased",
+  "receivingDue",
+  "loaded",
+  "loadedOrdered",
+]);
 
 const DISCARDED: ReadonlySet<DestinationPhase> = new Set(["discarding", "returned", "perished"]);
 
@@ -104,6 +115,9 @@ export class Arrival {
   #why: Why | undefined;
   #cutAt: number | undefined;
   #phaseSince = performance.now();
+  /** A step that the disk refused, and that is tried again: why. */
+  #unwritten = "";
+  readonly #vigil: Vigil;
   /** Resolves once the record is on disk; undefined: nobody has begun to write it. */
   #accepted: Promise<void> | undefined;
   readonly #driver: Driver<DestinationPhase, DestinationHeard, DestinationEffect>;
@@ -123,6 +137,12 @@ export class Arrival {
       refused: (at) =>
         host.metrics.refused.inc({ role: "destination", phase: at.phase, heard: at.heard }),
       unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
+    });
+    const { beatMs, meetStaleMs } = host.config.timeouts;
+    this.#vigil = new Vigil({
+      everyMs: beatMs,
+      silent: () => MET.has(this.phase) && !this.heardSourceWithin(meetStaleMs - beatMs),
+      tell: (silent) => this.#tellOfSilence(silent),
     });
   }
 
@@ -154,6 +174,24 @@ export class Arrival {
     return this.#reason;
   }
 
+  /** The source is expected to speak, and does not. */
+  get sourceSilent(): boolean {
+    return this.#vigil.since !== undefined;
+  }
+
+  /** This agent ends: nothing is looked for any more. */
+  close(): void {
+    this.#vigil.end();
+  }
+
+  /** What it waits for that may never come; empty while all is well. */
+  get trouble(): string {
+    if (this.#unwritten !== "") return this.#unwritten;
+    const { since } = this.#vigil;
+    if (since === undefined) return "";
+    return `the source agent ${this.record.arrival.sourceAgentId} says nothing since ${since.toISOString()}`;
+  }
+
   view(): ArrivalView {
     const { arrival } = this.record;
     return {
@@ -163,7 +201,7 @@ export class Arrival {
       phase: this.phase,
       verdict: this.verdict,
       cause: this.#cause,
-      reason: this.#reason,
+      reason: this.#reason || this.trouble,
       peerAgentId: arrival.sourceAgentId,
       transport: arrival.transport,
       startedAt: this.startedAt,
@@ -288,13 +326,28 @@ export class Arrival {
       // `landing` is decided with the keeper freed: nobody guards this QEMU but us.
       return next === "prepared" ? "abandon" : "keeperGone";
     }
+    this.#unwritten = error instanceof Error ? error.message : String(error);
+    this.changes.bump();
     // The world has moved already: all that is missing is the writing.
     setTimeout(() => void this.hear(heard), REWRITE_AFTER_MS).unref();
     return undefined;
   }
 
+  #tellOfSilence(silent: boolean): void {
+    const about = {
+      migration_id: this.migrationId,
+      guest_id: this.guestId,
+      phase: this.phase,
+      peer: this.record.arrival.sourceAgentId,
+    };
+    if (silent) this.host.log.warn(about, "the source agent says nothing");
+    else this.host.log.info(about, "the source agent is not waited for any more");
+    this.changes.bump();
+  }
+
   #moved(step: { from: DestinationPhase; to: DestinationPhase; heard: DestinationHeard }): void {
     const { log, metrics } = this.host;
+    this.#unwritten = "";
     const now = performance.now();
     if (DISCARDED.has(step.to) && this.#cause === undefined && this.#why !== undefined) {
       this.#cause = this.#why.cause;
@@ -346,6 +399,7 @@ export class Arrival {
   #settle(phase: DestinationPhase): void {
     const { metrics } = this.host;
     this.endedAt = new Date();
+    this.#vigil.end();
     if (this.tie !== undefined) {
       this.tie.untie();
       this.tie = undefined;

@@ -31,6 +31,17 @@ export class Arrivals {
     for (const ending of await this.host.store.endings.list()) {
       this.#ended.set(ending.body.migrationId, viewOfEnding(ending.body, ending.endedAt));
     }
+    for (const { migrationId, guestId, endedAt } of this.perished()) {
+      this.host.log.fatal(
+        { migration_id: migrationId, guest_id: guestId, ended_at: endedAt },
+        "the guest perished here, and a person has not decided yet",
+      );
+    }
+  }
+
+  /** Those whose guest may have run here, and does not any more: each waits for a person. */
+  perished(): ArrivalView[] {
+    return this.views().filter(({ phase }) => phase === "perished");
   }
 
   /** The arrival under way (or settled a moment ago), if there is one. */
@@ -133,6 +144,11 @@ export class Arrivals {
     }
     if (arrival.phase === "perished") return; // its QEMU may be there, and a person is to look at it
     setTimeout(() => this.#live.delete(arrival.migrationId), LINGER_MS).unref();
+  }
+
+  /** This agent ends. */
+  close(): void {
+    for (const arrival of this.#live.values()) arrival.close();
   }
 
   /** Forgets what both sides know and is old enough. */

@@ -7,6 +7,7 @@ import {
   agentIdOf,
   type Config,
   certificatesOf,
+  DiskHealth,
   everyHour,
   fromWireTransport,
   type Logger,
@@ -66,7 +67,9 @@ export async function startSourceAgent(
     for (const step of undo.reverse()) await step();
   };
   try {
-    const store = await openSourceStore(config.stateDir);
+    const health = new DiskHealth({ stateDir: config.stateDir, role: "source", log, metrics });
+    undo.push(() => health.close());
+    const store = await openSourceStore(config.stateDir, health.disk);
     undo.push(() => store.close());
     const audit = await AuditLog.open(config.stateDir, "source");
     undo.push(() => audit.close());
@@ -126,7 +129,13 @@ export async function startSourceAgent(
       listen: config.metricsListen,
       registry: metrics.registry,
       ready: () => server.phase === "serving",
-      refresh: async () => countGuests(residents, metrics),
+      refresh: async () => {
+        countGuests(residents, metrics);
+        const underWay = departures.underWay();
+        const silent = underWay.filter(({ destinationSilent }) => destinationSilent);
+        metrics.peerSilent.set({ role: "source" }, silent.length);
+        metrics.perished.set({ role: "source" }, underWay.filter((each) => each.perished).length);
+      },
     });
     undo.push(() => endpoint.close());
 

@@ -9,6 +9,7 @@ import {
   type DepartureRecord,
   Driver,
   fromWireVerdict,
+  Vigil,
 } from "@ferry/agent-kit";
 import { type FaultRead, type MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
 import {
@@ -66,6 +67,14 @@ const RELEASED: ReadonlySet<SourcePhase> = new Set([
   "resuming",
 ]);
 
+/** Phases that only the destination's word ends. */
+export const AWAITS: ReadonlySet<SourcePhase> = new Set([
+  "released",
+  "bereft",
+  "reclaimed",
+  "lost",
+]);
+
 /** Refusals of Meet that dialling again will not change. */
 const FINAL: ReadonlySet<string> = new Set([
   "WRONG_PEER",
@@ -110,6 +119,9 @@ export class Departure {
   #failure: Failure | undefined;
   #accepted: Promise<void> | undefined;
   #phaseSince = performance.now();
+  /** A step that the disk refused, and that is tried again: why. */
+  #unwritten = "";
+  readonly #vigil: Vigil;
   readonly #driver: Driver<SourcePhase, SourceHeard, SourceEffect>;
 
   constructor(
@@ -131,6 +143,12 @@ export class Departure {
       moved: (step) => this.#moved(step),
       refused: (at) => this.#refused(at),
       unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
+    });
+    const { beatMs, meetStaleMs } = host.config.timeouts;
+    this.#vigil = new Vigil({
+      everyMs: beatMs,
+      silent: () => AWAITS.has(this.phase) && this.meet?.silent(meetStaleMs - beatMs) !== false,
+      tell: (silent) => this.#tellOfSilence(silent),
     });
     void resident.keeper?.reaped.then((death) => {
       if (this.settled) return undefined; // an ending that is written never changes
@@ -169,6 +187,26 @@ export class Departure {
 
   get failure(): Failure | undefined {
     return this.#failure;
+  }
+
+  /** The destination's word is awaited, and it says nothing. */
+  get destinationSilent(): boolean {
+    return this.#vigil.since !== undefined;
+  }
+
+  /** This agent ends: nobody is told anything more. */
+  close(): void {
+    this.#vigil.end();
+    this.meet?.close();
+  }
+
+  /** What it waits for that may never come; empty while all is well. */
+  get trouble(): string {
+    if (this.perished) return "it perished at the destination: a person decides";
+    if (this.#unwritten !== "") return this.#unwritten;
+    const { since } = this.#vigil;
+    if (since === undefined) return "";
+    return `the destination agent ${this.record.destinationAgentId} says nothing since ${since.toISOString()}, and only it can say where the guest is`;
   }
 
   /** What is decided, as far as this end knows. */
@@ -356,6 +394,8 @@ export class Departure {
       this.fail("STATE_DIRECTORY_UNWRITABLE", "the source's state directory cannot be written");
       return "abort";
     }
+    this.#unwritten = error instanceof Error ? error.message : String(error);
+    this.changes.bump();
     setTimeout(() => void this.hear(heard), REWRITE_AFTER_MS).unref();
     return undefined;
   }
@@ -372,8 +412,28 @@ export class Departure {
     }
   }
 
+  #tellOfSilence(silent: boolean): void {
+    const about = {
+      migration_id: this.migrationId,
+      guest_id: this.guestId,
+      phase: this.phase,
+      peer: this.record.destinationAgentId,
+    };
+    const { log } = this.host;
+    if (!silent) log.info(about, "the destination agent is not waited for any more");
+    else if (this.phase !== "released") log.warn(about, "the destination agent says nothing");
+    else {
+      log.error(
+        about,
+        "the guest was given away and stands still here: only the destination agent can say what became of it, and it says nothing; it is dialled again for ever",
+      );
+    }
+    this.changes.bump();
+  }
+
   #moved(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }): void {
     const { log, metrics } = this.host;
+    this.#unwritten = "";
     const now = performance.now();
     if (step.from !== step.to) {
       metrics.phaseDuration.observe(
@@ -402,6 +462,7 @@ export class Departure {
 
   #settle(): void {
     this.endedAt = new Date();
+    this.#vigil.end();
     this.#end();
     const { metrics } = this.host;
     const outcome =

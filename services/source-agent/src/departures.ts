@@ -118,12 +118,19 @@ export class Departures {
     const { active } = this.host.metrics;
     let seen = -1;
     let phase: string | undefined;
+    let trouble = "";
     for (;;) {
       seen = await departure.changes.after(seen);
       if (phase !== departure.phase) {
         if (phase !== undefined) active.dec({ role: "source", phase });
         phase = departure.phase;
         if (!departure.settled) active.inc({ role: "source", phase });
+        departure.resident.changes.bump();
+      }
+      const now = departure.settled ? "" : departure.trouble;
+      if (trouble !== now) {
+        trouble = now;
+        departure.resident.trouble = now;
         departure.resident.changes.bump();
       }
       this.changes.bump();
@@ -186,7 +193,7 @@ export class Departures {
 
   /** This agent ends: nobody is told anything more. */
   close(): void {
-    for (const departure of this.#live.values()) departure.meet?.close();
+    for (const departure of this.#live.values()) departure.close();
     for (const reminder of this.#reminders) reminder.close();
   }
 
@@ -210,7 +217,7 @@ export function viewOf(departure: Departure): DepartureView {
     phase: departure.phase,
     verdict: departure.verdict,
     settled: departure.settled,
-    reason: departure.failure?.description ?? "",
+    reason: departure.failure?.description ?? departure.trouble,
     peerAgentId: departure.record.destinationAgentId,
     transport: departure.record.transport,
     startedAt: departure.startedAt,

@@ -5,14 +5,11 @@
  */
 import { hostIdOfAgent, invalid, type PeerIdentity, requireOperator } from "@ferry/agent-kit";
 import { type ConfirmOverride, Fault } from "@ferry/contract";
-import type { Departure } from "./departure.js";
+import { AWAITS, type Departure } from "./departure.js";
 
 const REASON_CHARACTERS_MAX = 1024;
 /** A destination that spoke within this time is not gone, in milliseconds. */
 const ANSWERS_WITHIN_MS = 5_000;
-
-/** Phases that wait for the destination's word. */
-const WAITING: ReadonlySet<string> = new Set(["released", "bereft", "reclaimed", "lost"]);
 
 export async function overrideDestination(
   departure: Departure,
@@ -33,7 +30,7 @@ export async function overrideDestination(
       `the destination has said ${departure.verdictHeard}: the guest may have run there`,
     );
   }
-  if (!WAITING.has(departure.phase)) {
+  if (!AWAITS.has(departure.phase)) {
     throw new Fault(
       "OVERRIDE_REFUSED",
       `the departure is ${departure.phase}: it waits for no word of the destination`,

@@ -57,6 +57,8 @@ export class Resident {
   stopping = false;
   /** The migration that has it, if any. */
   migrationId = "";
+  /** What that migration waits for, and may wait for in vain. */
+  trouble = "";
   death: Death | undefined;
   #closed = false;
 
@@ -94,7 +96,9 @@ export class Resident {
   }
 
   get reason(): string {
-    if (!this.dead) return this.state === GuestState.ERROR ? `QEMU says ${this.qemuState}` : "";
+    if (!this.dead) {
+      return this.state === GuestState.ERROR ? `QEMU says ${this.qemuState}` : this.trouble;
+    }
     return this.death?.summary ?? "its QEMU was gone when this agent started";
   }
 

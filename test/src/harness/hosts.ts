@@ -14,7 +14,7 @@ import { processesMentioning, signal } from "./processes.js";
 import { until } from "./until.js";
 
 const PORTS = { source: 7701, destination: 7702 } as const;
-const METRICS_PORTS = { source: 9701, destination: 9702 } as const;
+export const METRICS_PORTS = { source: 9701, destination: 9702 } as const;
 
 const KEEPALIVE = { timeMs: 1_000, timeoutMs: 3_000 };
 const PATIENT_KEEPALIVE = { timeMs: 10_000, timeoutMs: 30_000 };
