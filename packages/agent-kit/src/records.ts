@@ -101,6 +101,8 @@ export const departureRecord = z.object({
   transport: z.enum(["direct", "tunnel", "direct_plain"]),
   bandwidthBytesPerSecond: z.number(),
   downtimeLimitMs: z.number(),
+  /** ISO 8601; the migration is ended then unless custody was given away. Absent: never. */
+  deadline: z.string().optional(),
   /** The guest was paused when the migration began: it is taken back paused. */
   paused: z.boolean(),
   reason: z.string(),

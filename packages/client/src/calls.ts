@@ -44,6 +44,10 @@ export class Calls {
   #destinationAgentId: string;
   #destinationAddress: string;
   #tether: Tether | undefined;
+  /** Until when custody must have been given away, by performance.now(). */
+  readonly #deadlineMs: number;
+  /** Fixed when Perform is first made: it is repeated with the same parameters. */
+  #timeoutMs: number | undefined;
   readonly #over = new AbortController();
 
   constructor(
@@ -54,6 +58,7 @@ export class Calls {
     this.#sourceAgentId = from.expected.source;
     this.#destinationAgentId = to.expected.destination;
     this.#destinationAddress = to.destination.address;
+    this.#deadlineMs = performance.now() + (options.timeoutMs ?? 0);
   }
 
   /** Makes one call and hears what came of it. It throws nothing. */
@@ -164,7 +169,9 @@ export class Calls {
   }
 
   async #perform(): Promise<void> {
-    const { from, migrationId, downtimeLimitMs, bandwidthBytesPerSecond } = this.options;
+    const { from, migrationId, downtimeLimitMs, bandwidthBytesPerSecond, timeoutMs } = this.options;
+    const leftMs = Math.max(1, Math.round(this.#deadlineMs - performance.now()));
+    this.#timeoutMs ??= timeoutMs === undefined ? 0 : leftMs;
     const request = {
       expectedAgentId: this.#sourceAgentId,
       migrationId,
@@ -172,6 +179,7 @@ export class Calls {
       destinationAgentId: this.#destinationAgentId,
       bandwidthBytesPerSecond: BigInt(Math.round(bandwidthBytesPerSecond)),
       downtimeLimitMs,
+      timeoutMs: this.#timeoutMs,
     };
     const { signal } = this.#over;
     let phase = "";

@@ -463,6 +463,35 @@ describe("the caller aborts", () => {
     assert.ok(!agents.heard.includes("prepare"));
   });
 
+  test("by its own time limit, while nothing is copied yet", async () => {
+    const { rows, outcome } = await walk({ ...ABORTING, prepare: [[never]] }, { timeoutMs: 300 });
+    assert.equal(rows[1], "caller-abort");
+    assert.equal(outcome.verdict, "returned");
+    assert.equal(outcome.why?.reason, "MIGRATION_TIMEOUT");
+  });
+
+  test("a time limit is told to the source, the same however often Perform is repeated", async () => {
+    const { agents } = await walk(
+      {
+        ...HEALTHY,
+        perform: [
+          ["bound", "lose"],
+          ["bound", "released"],
+        ],
+      },
+      { timeoutMs: 3_600_000 },
+    );
+    const [first, again] = agents.requests.perform.map(({ timeoutMs }) => timeoutMs);
+    assert.ok(first !== undefined && first > 0 && first <= 3_600_000);
+    assert.equal(again, first);
+  });
+
+  test("a time limit that cannot be kept is refused before anything is asked", async () => {
+    for (const timeoutMs of [0, -5, Number.NaN, 25 * 24 * 3_600_000]) {
+      await assert.rejects(start(HEALTHY, { timeoutMs }), /24 days/);
+    }
+  });
+
   test("during Prepare: aborted and abandoned", async () => {
     const { rows, outcome } = await abortAt("prepare", { ...ABORTING, prepare: [[never]] });
     assert.deepEqual(rows, [

@@ -20,6 +20,12 @@ export interface MigrateOptions {
   readonly downtimeLimitMs?: number | undefined;
   /** Undefined: no limit. */
   readonly bandwidthBytesPerSecond?: number | undefined;
+  /**
+   * The migration is ended, and the guest stays at the source, unless custody was given away within
+   * this time, in milliseconds; at most 24 days. The source keeps it, even if this process dies or the
+   * agent restarts. Undefined: no such limit.
+   */
+  readonly timeoutMs?: number | undefined;
   /** Sends a heartbeat on the tether this often, in milliseconds; for callers behind an L7 proxy. */
   readonly heartbeatMs?: number | undefined;
   /** Ends the migration cleanly, if it is not too late. */
@@ -27,6 +33,16 @@ export interface MigrateOptions {
   /** A UUID that was never used. Undefined: a new one. */
   readonly migrationId?: string | undefined;
   readonly bounds?: Partial<Bounds>;
+}
+
+/** 24 days: neither Node.js's timers nor the agents hold more. */
+const TIMEOUT_MAX_MS = 24 * 24 * 60 * 60 * 1_000;
+
+function checkTimeout(timeoutMs: number | undefined): number | undefined {
+  if (timeoutMs === undefined) return undefined;
+  const whole = Math.round(timeoutMs);
+  if (whole >= 1 && whole <= TIMEOUT_MAX_MS) return whole;
+  throw new RangeError(`timeoutMs: 1 to ${TIMEOUT_MAX_MS} (24 days) is wanted, not ${timeoutMs}`);
 }
 
 /** A migration under way: its events, and its result. */
@@ -45,6 +61,7 @@ export function migrate(options: MigrateOptions): MigrationRun {
     transport: options.transport,
     downtimeLimitMs: options.downtimeLimitMs ?? 0,
     bandwidthBytesPerSecond: options.bandwidthBytesPerSecond ?? 0,
+    timeoutMs: checkTimeout(options.timeoutMs),
     heartbeatMs: options.heartbeatMs ?? 0,
     signal: options.signal,
     bounds: { ...BOUNDS, ...options.bounds },

@@ -24,7 +24,7 @@ import { look } from "./look.js";
 import { type MigrationEvent, MigrationRefused, type Outcome, type Why } from "./outcome.js";
 import { type Move, ROWS, type RowId } from "./rows.js";
 import type { Transport } from "./transport.js";
-import { type Told, whyOf } from "./why.js";
+import { betterWhy, type Told, whyOf } from "./why.js";
 
 export interface WalkOptions {
   readonly migrationId: string;
@@ -34,6 +34,8 @@ export interface WalkOptions {
   readonly transport: Transport | undefined;
   readonly downtimeLimitMs: number;
   readonly bandwidthBytesPerSecond: number;
+  /** Undefined: no limit. */
+  readonly timeoutMs: number | undefined;
   readonly heartbeatMs: number;
   readonly signal: AbortSignal | undefined;
   readonly bounds: Bounds;
@@ -96,7 +98,20 @@ export class Walk {
       return;
     }
     signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#keepTimeout();
     this.#ask("begin");
+  }
+
+  /** Until Perform was called the time limit is ours to keep; from then on it is the source's. */
+  #keepTimeout(): void {
+    const { timeoutMs } = this.options;
+    if (timeoutMs === undefined) return;
+    this.#after(timeoutMs, () => {
+      const { performed, withdrawing, verdict } = this.#known;
+      if (performed || withdrawing || verdict !== undefined) return;
+      const message = `nothing was copied within ${timeoutMs} ms, the time this migration had`;
+      this.#hear({ call: "caller", word: "abort", reason: "MIGRATION_TIMEOUT", message });
+    });
   }
 
   #hear(told: Told): void {
@@ -107,7 +122,7 @@ export class Walk {
     if (!decided && this.#known.verdict !== undefined) this.#asked.get("confirm")?.answered();
     const row = decide(this.#known, told);
     const { move, next } = ROWS[row];
-    this.#why ??= whyOf(row, told);
+    this.#why = betterWhy(this.#why, whyOf(row, told));
     if (row !== this.#told.get(told.call) && !UNTOLD.has(row)) {
       this.#told.set(told.call, row);
       this.feed.push({ kind: "decision", row, call: told.call, next, message: told.message });

@@ -33,9 +33,30 @@ const BLAME: Partial<Record<RowId, string>> = {
 /** Rows that explain nothing: they follow from something that did. */
 const CONSEQUENCES: ReadonlySet<RowId> = new Set(["withdrawn", "verdict-known", "confirm-open"]);
 
+/** What the source decides by itself. The destination's end, which follows from it, is often heard before it. */
+const DECISIONS: ReadonlySet<string> = new Set([
+  "ABORTED",
+  "MIGRATION_TIMEOUT",
+  "SWITCHOVER_TIMEOUT",
+  "STATE_DIRECTORY_UNWRITABLE",
+]);
+
+/** The first explanation wins, unless it was the consequence of a later one. */
+export function betterWhy(known: Why | undefined, heard: Why | undefined): Why | undefined {
+  if (known === undefined || heard === undefined) return known ?? heard;
+  const follows =
+    known.reason === "TETHER_CUT" && known.cause !== undefined && FOLLOWS.has(known.cause);
+  return follows && DECISIONS.has(heard.reason) ? heard : known;
+}
+
+/** How a destination's copy ends when its source gives the migration up. */
+const FOLLOWS: ReadonlySet<string> = new Set(["qemu_died", "recalled", "abandoned"]);
+
 /** Undefined: nothing went wrong here. */
 export function whyOf(row: RowId, told: Told): Why | undefined {
-  if (CONSEQUENCES.has(row) || told.verdict === "landed" || told.word === "again") return undefined;
+  const decided = told.reason !== undefined && DECISIONS.has(told.reason);
+  if ((CONSEQUENCES.has(row) && !decided) || told.verdict === "landed" || told.word === "again")
+    return undefined;
   const reason = told.reason || told.fault?.reason || BLAME[row];
   if (reason === undefined) return undefined;
   return {

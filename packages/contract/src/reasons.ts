@@ -319,6 +319,10 @@ export const FAILURES = {
     meaning: "The destination fell silent while the copy was under way.",
     next: "Check the destination host and the network between the hosts; begin again under a new id.",
   },
+  MIGRATION_TIMEOUT: {
+    meaning: "The migration took longer than its caller allowed (timeout_ms), so it was ended.",
+    next: "Nothing: the guest is where it was. Allow more time or a longer downtime, or wait until the guest is quieter.",
+  },
   SWITCHOVER_TIMEOUT: {
     meaning: "The switchover took longer than the downtime limit allows, so it was taken back.",
     next: "Check the network; allow a longer downtime, or begin again under a new id.",

@@ -8,6 +8,7 @@ import {
   parseCount,
   parseDuration,
   parseRate,
+  parseTimeout,
 } from "./units.js";
 
 test("sizes: bare letters and iB are powers of two, B after the letter powers of ten", () => {
@@ -43,6 +44,12 @@ test("anything else is refused, with an example", () => {
     assert.throws(() => parseDuration(text), /e\.g\. "300ms"/, text);
   }
   for (const text of ["0", "-1", "1.5", "many", "10000000"]) assert.throws(() => parseCount(text));
+});
+
+test("a time limit is at least a millisecond and at most 24 days", () => {
+  assert.equal(parseTimeout("10m"), 600_000);
+  assert.equal(parseTimeout("576h"), 2_073_600_000);
+  for (const text of ["0s", "577h"]) assert.throws(() => parseTimeout(text), /24 days/, text);
 });
 
 test("numbers are shown short", () => {

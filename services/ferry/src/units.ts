@@ -54,6 +54,16 @@ export function parseDuration(text: string): number {
   return Math.round(Number(number) * factor);
 }
 
+/** 24 days: agents take no longer time limits. */
+const TIMEOUT_MAX_MS = 24 * 24 * 60 * 60 * 1_000;
+
+/** As parseDuration, from 1 ms to 24 days. */
+export function parseTimeout(text: string): number {
+  const ms = parseDuration(text);
+  if (ms >= 1 && ms <= TIMEOUT_MAX_MS) return ms;
+  throw new InvalidArgumentError("a time from 1ms to 576h (24 days) is wanted");
+}
+
 export function parseCount(text: string): number {
   if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("a whole number, 1 or more, is wanted");

@@ -6,6 +6,7 @@
 import { checkAddressee, checkMigrationId, invalid, toWireTransport } from "@ferry/agent-kit";
 import { Fault, type PerformRequest, type PerformResponse, type Progress } from "@ferry/contract";
 import type { Verdict } from "@ferry/protocol";
+import { keepDeadline } from "./deadline.js";
 import type { Departure } from "./departure.js";
 import type { Departures } from "./departures.js";
 import { toWireProgress } from "./progress.js";
@@ -13,6 +14,8 @@ import type { Residents } from "./residents.js";
 
 const DOWNTIME_DEFAULT_MS = 300;
 const DOWNTIME_MAX_MS = 60_000;
+/** 24 days: a timer of Node.js holds little more. */
+const TIMEOUT_MAX_MS = 24 * 24 * 60 * 60 * 1_000;
 /** Numbers are sent at most this often, in milliseconds. */
 const PROGRESS_MS = 200;
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/;
@@ -63,6 +66,7 @@ async function perform(
       }
       residents.leases.end(departure);
       departure.record = { ...record, ...aim };
+      keepDeadline(departure);
       await departure.hear("perform");
       return departure;
     }
@@ -100,11 +104,17 @@ function checkAim(request: PerformRequest) {
   if (request.downtimeLimitMs > DOWNTIME_MAX_MS) {
     throw invalid("downtime_limit_ms", `at most ${DOWNTIME_MAX_MS}`);
   }
+  if (request.timeoutMs > TIMEOUT_MAX_MS) {
+    throw invalid("timeout_ms", `0 for none, or at most ${TIMEOUT_MAX_MS} (24 days)`);
+  }
   return {
     destinationAddress,
     destinationAgentId,
     bandwidthBytesPerSecond: Number(request.bandwidthBytesPerSecond),
     downtimeLimitMs: request.downtimeLimitMs || DOWNTIME_DEFAULT_MS,
+    ...(request.timeoutMs === 0
+      ? {}
+      : { deadline: new Date(Date.now() + request.timeoutMs).toISOString() }),
   };
 }
 

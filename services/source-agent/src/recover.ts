@@ -5,6 +5,7 @@
 import type { DepartureRecord } from "@ferry/agent-kit";
 import { type SourcePhase, sourceSettled } from "@ferry/protocol";
 import { lookOutgoing } from "@ferry/qemu";
+import { keepDeadline } from "./deadline.js";
 import { Departure } from "./departure.js";
 import type { Departures } from "./departures.js";
 import { fingerprint, follow, hearEnd, openMeet, watch } from "./effects.js";
@@ -94,4 +95,5 @@ async function lookAgain(departure: Departure): Promise<void> {
   follow(departure, qmp);
   void watch(departure, qmp);
   await hearEnd(departure, qmp);
+  keepDeadline(departure); // only now: whatever happened without us counts first
 }

@@ -66,6 +66,7 @@ async function hold(guestId: string, from: Agent, to: Agent, options: Controller
     destinationAgentId: prepared.agentId,
     bandwidthBytesPerSecond: BigInt(options.bandwidthBytesPerSecond),
     downtimeLimitMs: 0,
+    timeoutMs: 0,
   });
   const wanted = options.until === "receiving" ? "bound" : "released";
   for (;;) {

@@ -5,7 +5,7 @@ import { EXIT, EXIT_HELP, VERDICT_EXIT } from "../exit.js";
 import { blockerLine } from "../failure.js";
 import { MigrationView, type View } from "../migration-view.js";
 import { type Shell, withFleet } from "../shell.js";
-import { formatDuration, parseDuration, parseRate } from "../units.js";
+import { formatDuration, parseDuration, parseRate, parseTimeout } from "../units.js";
 
 interface Flags {
   readonly from?: string;
@@ -13,6 +13,7 @@ interface Flags {
   readonly transport?: Transport;
   readonly downtime?: number;
   readonly bandwidth?: number;
+  readonly timeout?: number;
   readonly heartbeat?: number;
   readonly id?: string;
   readonly json?: boolean;
@@ -38,6 +39,11 @@ export function addMigrate(program: Command, shell: Shell): void {
     )
     .option("--bandwidth <rate>", 'limit for the copy, e.g. "100MB/s"; otherwise none', parseRate)
     .option(
+      "--timeout <time>",
+      'gives the migration up unless the guest has left by then, e.g. "10m"; otherwise it takes what it takes',
+      parseTimeout,
+    )
+    .option(
       "--heartbeat <time>",
       'heartbeats on the tether this often, e.g. "1s", behind an L7 proxy',
       parseDuration,
@@ -54,6 +60,7 @@ the second leaves at once, which is safe too, only nobody tells you how it ended
 Example:
   ferry migrate vm1 --to b
   ferry migrate vm1 --from a --to b --transport tunnel --downtime 300ms --bandwidth 100MB/s
+  ferry migrate vm1 --to b --timeout 10m
 
 ${EXIT_HELP}`,
     )
@@ -72,6 +79,7 @@ ${EXIT_HELP}`,
             transport: flags.transport,
             downtimeLimitMs: flags.downtime,
             bandwidthBytesPerSecond: flags.bandwidth,
+            timeoutMs: flags.timeout,
             heartbeatMs: flags.heartbeat,
             migrationId: flags.id,
             signal: caller.signal,

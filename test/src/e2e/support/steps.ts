@@ -97,6 +97,7 @@ export class Steps {
       destinationAgentId: this.to.client.expected.destination,
       bandwidthBytesPerSecond: 0n,
       downtimeLimitMs: 0,
+      timeoutMs: 0,
       ...change,
     });
   }

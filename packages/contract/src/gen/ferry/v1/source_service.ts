@@ -75,6 +75,11 @@ export interface PerformRequest {
   bandwidthBytesPerSecond: bigint;
   /** Longest blackout at which QEMU may switch over, in milliseconds. 0: 300. At most 60000. */
   downtimeLimitMs: number;
+  /**
+   * The migration ends by itself, and the guest stays here, unless custody was given away within this time from the
+   * first Perform, in milliseconds. Repeating Perform does not begin it anew. 0: no such limit. At most 2073600000 (24 days).
+   */
+  timeoutMs: number;
 }
 
 export interface PerformResponse {
@@ -377,6 +382,7 @@ function createBasePerformRequest(): PerformRequest {
     destinationAgentId: "",
     bandwidthBytesPerSecond: 0n,
     downtimeLimitMs: 0,
+    timeoutMs: 0,
   };
 }
 
@@ -402,6 +408,9 @@ export const PerformRequest: MessageFns<PerformRequest> = {
     }
     if (message.downtimeLimitMs !== 0) {
       writer.uint32(48).uint32(message.downtimeLimitMs);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(56).uint32(message.timeoutMs);
     }
     return writer;
   },
@@ -467,6 +476,14 @@ export const PerformRequest: MessageFns<PerformRequest> = {
             message.downtimeLimitMs = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -493,6 +510,7 @@ export const PerformRequest: MessageFns<PerformRequest> = {
         ? BigInt(object.bandwidthBytesPerSecond)
         : 0n;
     message.downtimeLimitMs = object.downtimeLimitMs ?? 0;
+    message.timeoutMs = object.timeoutMs ?? 0;
     return message;
   },
 };
