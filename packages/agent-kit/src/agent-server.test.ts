@@ -25,11 +25,13 @@ import type { Config } from "./config.js";
 import { parseConfig } from "./config-file.js";
 import { makeLogger } from "./logs.js";
 import { peerDialer } from "./peer-dialer.js";
+import { BUILT_IN, parsePattern } from "./policy.js";
 import { makeRig } from "./server-rig.js";
 
 const LIST = { expectedAgentId: "", guestId: "" };
 const DAY_MS = 24 * 60 * 60 * 1000;
 const authority = makeAuthority();
+const POLICY = { current: BUILT_IN };
 
 function writeCertificates(dir: string, names: TestNames): Config["tls"] {
   const files = { cert: join(dir, "crt"), key: join(dir, "key"), ca: join(dir, "ca") };
@@ -46,7 +48,7 @@ function certificatesFor(t: TestContext, hostId: string) {
   t.after(() => rmSync(dir, { recursive: true }));
   const files = writeCertificates(dir, { uris: [`ferry://agent/${hostId}`] });
   const log = makeLogger({ level: "fatal", base: {} }, { write: () => {} });
-  const certificates = new Certificates({ files, hostId, log });
+  const certificates = new Certificates({ files, hostId, log, policy: POLICY });
   t.after(() => certificates.stop());
   return { certificates, dir };
 }
@@ -164,19 +166,45 @@ test("with TLS, callers without a certificate of our CA are turned away", async 
   }
 });
 
-test("agents' calls are refused to a controller, and to whoever only looks like an agent", async (t) => {
+test("a caller without the role is refused in words, counted and logged", async (t) => {
   const { certificates } = certificatesFor(t, "host-1");
-  const { client } = await makeRig(t, { certificates });
+  const { client, metrics, lines } = await makeRig(t, { certificates });
+  const controller = credentialsOf({ uris: ["ferry://controller/ops"] });
+  const { ended } = collect(client(PeerServiceClient, controller).meet());
+  const refused = readFault(await ended);
+  assert.equal(refused?.reason, "PEER_ONLY");
+  assert.match(
+    refused.message,
+    /^ferry\.v1\.PeerService\/Meet is for agent, and ferry:\/\/controller\/ops is controller there/,
+  );
+  const allowed = client(MigrationServiceClient, controller);
+  await ask(allowed, allowed.listMigrations, LIST);
+
   for (const names of [
-    { uris: ["ferry://controller/ops"] },
-    { dns: ["x, URI:ferry://agent/host-1"] },
+    { dns: ["x, URI:ferry://controller/ops"] }, // only looks like one
+    { uris: ["ferry://agent/host-2"] }, // an agent has no business here
   ]) {
-    const credentials = credentialsOf(names);
-    const { ended } = collect(client(PeerServiceClient, credentials).meet());
-    assert.equal(readFault(await ended)?.reason, "PEER_ONLY");
-    const caller = client(MigrationServiceClient, credentials);
-    await ask(caller, caller.listMigrations, LIST); // everything else is for them
+    const caller = client(MigrationServiceClient, credentialsOf(names));
+    const error = await failure(ask(caller, caller.listMigrations, LIST));
+    assert.equal(error.code, status.PERMISSION_DENIED);
+    assert.equal(readFault(error)?.metadata.identity, names.dns?.[0] ?? names.uris?.[0]);
   }
+  const text = await metrics.registry.metrics();
+  assert.match(text, /ferry_permission_denied_total\{reason="PEER_ONLY"\} 1/);
+  assert.match(text, /ferry_permission_denied_total\{reason="FORBIDDEN"\} 2/);
+  const [first = ""] = lines.filter((line) => /permission denied/.test(line));
+  assert.match(first, /"method":"ferry.v1.PeerService\/Meet".*ferry:\/\/controller\/ops/);
+});
+
+test("a policy of one's own gives roles to names of another kind", async (t) => {
+  const { certificates } = certificatesFor(t, "host-1");
+  const policy = {
+    source: "policy.yaml",
+    patterns: { ...BUILT_IN.patterns, viewer: [parsePattern("*.ops.example", "viewer")] },
+  };
+  const { client } = await makeRig(t, { certificates, policy });
+  const caller = client(MigrationServiceClient, credentialsOf({ dns: ["grafana.ops.example"] }));
+  await ask(caller, caller.listMigrations, LIST);
 });
 
 test("an agent meets an agent, each knowing the other's host by its certificate", async (t) => {
@@ -187,11 +215,19 @@ test("an agent meets an agent, each knowing the other's host by its certificate"
     certificates: one,
     handlers: { meet: async ({ peer }) => void peers.push(peer) },
   });
-  const dial = peerDialer(parseConfig("", "source"), other);
+  const dial = peerDialer(parseConfig("", "source"), other, POLICY);
   const client = dial(`127.0.0.1:${server.port}`, "host-1/destination");
   t.after(() => client.close());
   assert.equal(await collect(client.meet()).ended, undefined);
-  assert.deepEqual(peers, [{ kind: "agent", hostId: "host-2" }]);
+  assert.deepEqual(peers, [
+    {
+      kind: "certificate",
+      name: "ferry://agent/host-2",
+      roles: ["agent"],
+      hostId: "host-2",
+      policy: "the built-in policy",
+    },
+  ]);
 });
 
 test("an address that leads to another host than was meant is noticed before a word is said", async (t) => {
@@ -205,7 +241,7 @@ test("an address that leads to another host than was meant is noticed before a w
       },
     },
   });
-  const dial = peerDialer(parseConfig("", "source"), certificates);
+  const dial = peerDialer(parseConfig("", "source"), certificates, POLICY);
   const client = dial(`127.0.0.1:${server.port}`, "host-3/destination");
   t.after(() => client.close());
   const call = client.meet();
@@ -217,7 +253,7 @@ test("an address that leads to another host than was meant is noticed before a w
 });
 
 test("an address is an address, even one that looks like a socket's", async (t) => {
-  const dial = peerDialer(parseConfig("", "source"), undefined);
+  const dial = peerDialer(parseConfig("", "source"), undefined, POLICY);
   const client = dial("unix:1", "host-3/destination");
   t.after(() => client.close());
   const error = await collect(client.meet()).ended;
@@ -271,6 +307,7 @@ test("a port that is taken is named", async (t) => {
     log,
     metrics,
     certificates: undefined,
+    policy: POLICY,
     services: [],
     add: () => {},
   });

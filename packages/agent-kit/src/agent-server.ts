@@ -11,8 +11,11 @@ import { callMetrics } from "./call-metrics.js";
 import type { Certificates } from "./certificates.js";
 import { type Config, splitAddress } from "./config.js";
 import { type AgentPhase, door } from "./door.js";
+import { type Authenticated, peerIdentity } from "./identity.js";
 import type { Logger } from "./logs.js";
 import type { Metrics } from "./metrics.js";
+import type { PolicyInForce } from "./policy-file.js";
+import { refusals } from "./refusals.js";
 import { adapters } from "./server.js";
 
 export interface AgentServerOptions {
@@ -21,6 +24,8 @@ export interface AgentServerOptions {
   readonly metrics: Metrics;
   /** Undefined: plaintext. */
   readonly certificates: Certificates | undefined;
+  /** Who may call what; not asked over plaintext. */
+  readonly policy: Pick<PolicyInForce, "current">;
   /** Full names of the agent's services, e.g. "ferry.v1.SourceService": for health and reflection. */
   readonly services: readonly string[];
   /** Adds the agent's services to the server. */
@@ -41,19 +46,24 @@ export interface AgentServer {
 
 /** Listens. Rejects if the port cannot be had. */
 export async function serve(options: AgentServerOptions): Promise<AgentServer> {
-  const { config, log, metrics, certificates, services } = options;
+  const { config, log, metrics, certificates, policy, services } = options;
   let phase: AgentPhase = "starting";
   const secure = certificates !== undefined;
+  const who = (call: Authenticated) => peerIdentity(call, secure ? policy.current : undefined);
   const server = new Server({
     // First is innermost: what the door refuses is counted, too.
-    interceptors: [callMetrics(metrics.calls), door({ secure, phase: () => phase })],
+    interceptors: [
+      callMetrics(metrics.calls),
+      refusals({ log, metrics }),
+      door({ who, phase: () => phase }),
+    ],
     "grpc.keepalive_time_ms": config.keepalive.timeMs,
     "grpc.keepalive_timeout_ms": config.keepalive.timeoutMs,
     "grpc.max_receive_message_length": config.limits.messageBytesMax,
     "grpc.max_send_message_length": config.limits.messageBytesMax,
     "grpc.max_concurrent_streams": config.limits.streamsMax,
   });
-  options.add(server, adapters({ log, secure }));
+  options.add(server, adapters({ log, who }));
   const health = new HealthImplementation();
   const say = (status: "SERVING" | "NOT_SERVING") => {
     for (const name of ["", ...services]) health.setStatus(name, status);

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { Certificates } from "./certificates.js";
 import { makeAuthority, type TestPems } from "./certificates-for-tests.js";
 import { makeLogger } from "./logs.js";
+import { BUILT_IN } from "./policy.js";
 
 const authority = makeAuthority();
 const names = { uris: ["ferry://agent/host-1"] };
@@ -23,17 +24,20 @@ function setUp(t: TestContext, pems: Partial<TestPems & { ca: string }> = {}) {
   const lines: string[] = [];
   const log = makeLogger({ level: "info", base: {} }, { write: (line) => void lines.push(line) });
   const ends: Date[] = [];
+  const inForce: boolean[] = [];
   const open = () => {
     const certificates = new Certificates({
       files,
       hostId: "host-1",
       log,
+      policy: { current: BUILT_IN },
+      inForce: (isInForce) => void inForce.push(isInForce),
       expires: (at) => void ends.push(at),
     });
     t.after(() => certificates.stop());
     return certificates;
   };
-  return { files, write, lines, ends, open };
+  return { files, write, lines, ends, inForce, open };
 }
 
 test("the end of the certificate's life is told", (t) => {
@@ -76,7 +80,7 @@ test("a new CA is taken up and handed on", async (t) => {
 });
 
 test("a pair that is half written leaves the old one in force, and is complained about once", (t) => {
-  const { open, write, lines } = setUp(t);
+  const { open, write, lines, inForce } = setUp(t);
   const certificates = open();
   const old = certificates.pems;
   const renewed = authority.issue(names);
@@ -85,8 +89,10 @@ test("a pair that is half written leaves the old one in force, and is complained
   certificates.look();
   assert.equal(certificates.pems, old);
   assert.equal(lines.filter((line) => /cannot be used/.test(line)).length, 1);
+  assert.deepEqual(inForce, [false, false]);
   write({ key: renewed.key });
   certificates.look();
+  assert.equal(inForce.at(-1), true);
   assert.equal(certificates.pems.cert.toString(), renewed.cert);
 });
 
@@ -98,7 +104,7 @@ const UNUSABLE: readonly {
   {
     what: "another host's",
     pems: authority.issue({ uris: ["ferry://agent/host-2"] }),
-    message: /must have the URI name ferry:\/\/agent\/host-1/,
+    message: /must have the name ferry:\/\/agent\/host-1/,
   },
   {
     what: "one that ended",

@@ -7,9 +7,10 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { experimental } from "@grpc/grpc-js";
 import type { Config } from "./config.js";
-import { identityIn } from "./identity.js";
+import { identityIn, namesOfAgent } from "./identity.js";
 import type { Logger } from "./logs.js";
 import type { Metrics } from "./metrics.js";
+import type { PolicyInForce } from "./policy-file.js";
 
 /** How often the files are looked at, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -25,6 +26,10 @@ export interface CertificatesOptions {
   readonly files: Config["tls"];
   readonly hostId: string;
   readonly log: Logger;
+  /** Says by which names an agent is known. */
+  readonly policy: Pick<PolicyInForce, "current">;
+  /** Called whenever it turns out whether the files on disk are those in force. */
+  readonly inForce?: (isInForce: boolean) => void;
   /** Called with the end of the certificate's life, at once and after every change. */
   readonly expires?: (at: Date) => void;
   readonly lookMs?: number;
@@ -33,7 +38,11 @@ export interface CertificatesOptions {
 /** The agent's certificates; undefined over plaintext, which is warned about. */
 export function certificatesOf(
   config: Config,
-  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+  {
+    log,
+    metrics,
+    policy,
+  }: { readonly log: Logger; readonly metrics: Metrics; readonly policy: PolicyInForce },
 ): Certificates | undefined {
   if (config.plaintext) {
     log.warn(
@@ -45,6 +54,8 @@ export function certificatesOf(
     files: config.tls,
     hostId: config.hostId,
     log,
+    policy,
+    inForce: (isInForce) => metrics.fileRefused.set({ file: "tls" }, isInForce ? 0 : 1),
     expires: (at) => metrics.certificateExpires.set(at.getTime() / 1000),
   });
 }
@@ -78,13 +89,19 @@ export class Certificates implements experimental.CertificateProvider {
 
   /** Looks at the files now; also done every 10 s. */
   look(): void {
-    const { log } = this.#options;
+    const { log, inForce } = this.#options;
     let found: Pems | undefined;
     try {
       found = this.#read();
-      if (same(found, this.#pems)) return;
+      if (same(found, this.#pems)) {
+        this.#refused = undefined;
+        inForce?.(true);
+        return;
+      }
       this.#take(found);
+      inForce?.(true);
     } catch (error) {
+      inForce?.(false);
       if (found !== undefined && this.#refused !== undefined && same(found, this.#refused)) return;
       this.#refused = found;
       log.error({ err: error }, "the new TLS files cannot be used; the old ones stay in force");
@@ -126,17 +143,17 @@ export class Certificates implements experimental.CertificateProvider {
 
   /** Checks that the three can be used by this host, and puts them in force. */
   #take(pems: Pems): void {
-    const { files, hostId, expires } = this.#options;
+    const { files, hostId, policy, expires } = this.#options;
     const certificate = parse("tls.cert", files.cert, () => new X509Certificate(pems.cert));
     const key = parse("tls.key", files.key, () => createPrivateKey(pems.key));
     parse("tls.ca", files.ca, () => new X509Certificate(pems.ca));
     if (!certificate.checkPrivateKey(key)) {
       throw new Error(`tls.key (${files.key}) is not the key of tls.cert (${files.cert})`);
     }
-    const identity = identityIn(certificate.toLegacyObject());
-    if (identity.kind !== "agent" || identity.hostId !== hostId) {
+    const identity = identityIn(certificate.toLegacyObject(), policy.current);
+    if (identity.hostId !== hostId) {
       throw new Error(
-        `tls.cert (${files.cert}) must have the URI name ferry://agent/${hostId}, this host's: ` +
+        `tls.cert (${files.cert}) must have the name ${namesOfAgent(hostId, policy.current)}, this host's: ` +
           "other agents would refuse it. Make one with `ferry certs`",
       );
     }

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { isMap, isScalar, parseDocument } from "yaml";
 import { splitAddress } from "./config.js";
-import { ConfigError, loadConfig, parseConfig } from "./config-file.js";
+import { loadConfig, parseConfig } from "./config-file.js";
+import { ConfigError } from "./yaml-file.js";
 
 const EXAMPLE = new URL("../../../docs/agent.example.yaml", import.meta.url);
 

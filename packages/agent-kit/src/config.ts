@@ -43,6 +43,7 @@ const schema = z.strictObject({
   listen: address.nullable().default(null),
   advertise: address.nullable().default(null),
   metrics_listen: address.nullable().default(null),
+  policy: path.nullable().default(null),
   state_dir: path.default("/var/lib/ferry"),
   run_dir: path
     .refine(

@@ -1,28 +1,26 @@
 /*
  * What every call passes before its handler hears of it: an agent that is still finding its guests
- * says so, a deadline nobody could keep is refused in words, and agents' calls are for agents.
+ * says so, a deadline nobody could keep is refused in words, and so is a caller without the role.
  */
 import { Fault, toStatus } from "@ferry/contract";
 import { checkDeadline } from "@ferry/tether";
 import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
-import { peerIdentity, requireAgent } from "./identity.js";
+import { type Authenticated, type PeerIdentity, requireCall } from "./identity.js";
 
 /** How far an agent is: only `serving` takes calls, only `draining` refuses new work by itself. */
 export type AgentPhase = "starting" | "serving" | "draining";
 
 const FERRY = "/ferry.v1.";
-const AGENTS_ONLY = "/ferry.v1.PeerService/";
 
 export interface DoorOptions {
-  /** Callers have certificates. */
-  readonly secure: boolean;
+  who(call: Authenticated): PeerIdentity;
   phase(): AgentPhase;
 }
 
 /** Put it after (outside) interceptors that count, so that refusals are counted too. */
-export function door({ secure, phase }: DoorOptions): ServerInterceptor {
+export function door({ who, phase }: DoorOptions): ServerInterceptor {
   return ({ path }, call) => {
-    // Health and reflection answer anybody, always.
+    // Health and reflection answer anybody with a certificate, always.
     if (!path.startsWith(FERRY)) return new ServerInterceptingCall(call);
     return new ServerInterceptingCall(call, {
       start: (next) =>
@@ -30,7 +28,7 @@ export function door({ secure, phase }: DoorOptions): ServerInterceptor {
           onReceiveMetadata: (metadata, enter) => {
             try {
               checkDeadline({ metadata });
-              if (path.startsWith(AGENTS_ONLY)) requireAgent(peerIdentity(call, secure));
+              requireCall(who(call), path);
               if (phase() === "starting") {
                 throw new Fault("STARTING", "this agent is still finding its guests");
               }

@@ -1,34 +1,31 @@
 /*
- * Who is calling, as the caller's certificate says it: in a URI name (SPIFFE's way, without its
- * machinery), since hosts change addresses and controllers have none. Only one thing is decided
- * by it: agents' calls (PeerService) are for agents, each for the host in its certificate.
+ * Who is calling, by the caller's certificate and this agent's policy, and whether they may. Hosts
+ * change addresses and controllers have none, so nothing else about a caller counts.
  */
 import type { PeerCertificate } from "node:tls";
 import { Fault } from "@ferry/contract";
+import { calledBy, namesIn } from "./names.js";
+import { type Access, type Ask, accessTo, accessToAsk, isAllowed } from "./permissions.js";
+import { agentNames, type Policy, type Role, standingOf } from "./policy.js";
 
 /** The other end of a connection. */
 export type PeerIdentity =
   /** Nobody proved anything: an operator chose to trust the network. */
   | { readonly kind: "plaintext" }
-  /** An agent of that host; both of a host's agents share one certificate. */
-  | { readonly kind: "agent"; readonly hostId: string }
-  /** A person who may stand in for a host that is gone, and may sweep. */
-  | { readonly kind: "operator"; readonly name: string }
-  /** Anybody else whose certificate our CA signed, by the best name it has. */
-  | { readonly kind: "client"; readonly name: string };
+  | {
+      readonly kind: "certificate";
+      /** The name that gave it its roles, or the best it has. */
+      readonly name: string;
+      readonly roles: readonly Role[];
+      /** Of an agent: its host. Both of a host's agents share one certificate. */
+      readonly hostId: string | undefined;
+      /** Whose word its roles are: a file, or what is built in. */
+      readonly policy: string;
+    };
 
 /** What a call must offer: every server call of grpc-js does, and so do interceptors' calls. */
 export interface Authenticated {
   getAuthContext(): { sslPeerCertificate?: PeerCertificate };
-}
-
-const AGENT_URI = /^ferry:\/\/agent\/([a-z0-9][a-z0-9.-]{0,63})$/;
-const OPERATOR_URI = /^ferry:\/\/operator\/([A-Za-z0-9._-]{1,64})$/;
-const CONTROLLER_URI = /^ferry:\/\/controller\/([A-Za-z0-9._-]{1,64})$/;
-
-/** The URI name in the certificate of a host's agents. */
-export function agentUri(hostId: string): string {
-  return `ferry://agent/${hostId}`;
 }
 
 /** The host of "<host_id>/source" or "<host_id>/destination". */
@@ -37,90 +34,78 @@ export function hostIdOfAgent(agentId: string): string {
 }
 
 /**
- * Who is calling. `secure`: the server asked for a certificate, so a call without one is refused
- * instead of being taken for plaintext, whatever let it in.
+ * Who is calling. `policy` undefined: plaintext. Otherwise the server asked for a certificate, so a
+ * call without one is refused instead of being taken for plaintext, whatever let it in.
  */
-export function peerIdentity(call: Authenticated, secure: boolean): PeerIdentity {
-  if (!secure) return { kind: "plaintext" };
+export function peerIdentity(call: Authenticated, policy: Policy | undefined): PeerIdentity {
+  if (policy === undefined) return { kind: "plaintext" };
   const certificate = call.getAuthContext().sslPeerCertificate;
   if (certificate === undefined) {
     throw new Fault("FORBIDDEN", "a certificate signed by this host's CA is wanted");
   }
-  return identityIn(certificate);
+  return identityIn(certificate, policy);
 }
 
 /** Reads the identity out of a certificate that was verified already. */
-export function identityIn(certificate: PeerCertificate): PeerIdentity {
-  const names = alternativeNames(certificate.subjectaltname ?? "");
-  const ours = names.filter(({ type, value }) => type === "URI" && value.startsWith("ferry://"));
-  // Two names would let one certificate be two hosts: it is then nobody's agent.
-  const uri = ours.length === 1 ? ours[0]?.value : undefined;
-  const hostId = uri === undefined ? undefined : AGENT_URI.exec(uri)?.[1];
-  if (hostId !== undefined) return { kind: "agent", hostId };
-  const operator = uri === undefined ? undefined : OPERATOR_URI.exec(uri)?.[1];
-  if (operator !== undefined) return { kind: "operator", name: operator };
-  const controller = uri === undefined ? undefined : CONTROLLER_URI.exec(uri)?.[1];
-  const commonName = certificate.subject?.CN;
-  const other = names[0]?.value ?? (typeof commonName === "string" ? commonName : "unnamed");
-  return { kind: "client", name: controller ?? other };
+export function identityIn(
+  certificate: PeerCertificate,
+  policy: Policy,
+): Extract<PeerIdentity, { kind: "certificate" }> {
+  const { roles, hostId, name = calledBy(certificate) } = standingOf(namesIn(certificate), policy);
+  return { kind: "certificate", name, roles, hostId, policy: policy.source };
 }
 
-/** Throws unless an agent calls. Over plaintext everybody may: an operator chose that. */
-export function requireAgent(peer: PeerIdentity): void {
-  if (peer.kind === "plaintext" || peer.kind === "agent") return;
-  throw new Fault(
-    "PEER_ONLY",
-    `only agents may make this call, and ${peer.name} has no agent's certificate`,
-  );
+/** Throws unless the caller may make the call at `path`. Over plaintext everybody may. */
+export function requireCall(peer: PeerIdentity, path: string): void {
+  const access = accessTo(path);
+  if (peer.kind === "plaintext" || isAllowed(access, peer.roles)) return;
+  const onlyAgents = access.length === 1 && access.includes("agent");
+  throw refusal(peer, path.slice(1), access, onlyAgents ? "PEER_ONLY" : "FORBIDDEN");
 }
 
 /**
- * Throws unless an operator calls; answers the name for the audit log. Over plaintext everybody may:
- * an operator chose that.
+ * Throws unless the caller may ask for that; answers the name for the audit log. Over plaintext
+ * everybody may: an operator chose that.
  */
-export function requireOperator(peer: PeerIdentity): string {
+export function requireAsk(peer: PeerIdentity, ask: Ask): string {
   if (peer.kind === "plaintext") return "plaintext";
-  if (peer.kind === "operator") return peer.name;
-  const who = peer.kind === "agent" ? `the agent of ${peer.hostId}` : peer.name;
-  throw new Fault(
-    "FORBIDDEN",
-    `only an operator may do this, and ${who} has no certificate with a URI name ferry://operator/NAME`,
-  );
+  const access = accessToAsk(ask);
+  if (isAllowed(access, peer.roles)) return peer.name;
+  throw refusal(peer, ask, access, "FORBIDDEN");
+}
+
+function refusal(
+  { name, roles, policy }: Extract<PeerIdentity, { kind: "certificate" }>,
+  what: string,
+  access: Access,
+  reason: "PEER_ONLY" | "FORBIDDEN",
+): Fault {
+  const wanted = access === "anybody" || access.length === 0 ? "nobody" : access.join(" or ");
+  const has = roles.length === 0 ? `has no role in ${policy}` : `is ${roles.join(" and ")} there`;
+  const rule = roles.length === 0 ? "" : ` (${policy})`;
+  return new Fault(reason, `${what} is for ${wanted}, and ${name} ${has}${rule}`, {
+    metadata: { identity: name, roles: roles.join(","), wanted, what },
+  });
 }
 
 /**
  * For a client that dials the agent of `hostId`: its certificate must say so. Replaces the check
  * of the host name, which says nothing here: addresses come from a controller, who may be wrong.
  */
-export function checkAgentCertificate(hostId: string) {
+export function checkAgentCertificate(hostId: string, policy: () => Policy) {
   return (_host: string, certificate: PeerCertificate): Error | undefined => {
-    const identity = identityIn(certificate);
-    if (identity.kind === "agent" && identity.hostId === hostId) return undefined;
-    const found = identity.kind === "agent" ? `host ${identity.hostId}` : "no agent";
+    const found = identityIn(certificate, policy());
+    if (found.hostId === hostId) return undefined;
+    const whose = found.hostId === undefined ? "no agent" : `host ${found.hostId}`;
     return new Error(
-      `the certificate there belongs to ${found}, not to an agent of ${hostId} (${agentUri(hostId)})`,
+      `the certificate there belongs to ${whose}, not to an agent of ${hostId} (${namesOfAgent(hostId, policy())})`,
     );
   };
 }
 
-interface AlternativeName {
-  readonly type: string;
-  readonly value: string;
-}
-
-/**
- * Splits Node's text of a certificate's alternative names, "DNS:a, URI:b". A name with a comma or
- * a quote in it comes as a JSON string, so a hostile DNS name cannot smuggle in a URI. Anything
- * that does not read to its end reads as no names at all.
- */
-function alternativeNames(text: string): AlternativeName[] {
-  const names: AlternativeName[] = [];
-  const entry = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y;
-  while (entry.lastIndex < text.length) {
-    const found = entry.exec(text);
-    if (found === null) return [];
-    const [, type = "", value = ""] = found;
-    names.push({ type, value: value.startsWith('"') ? String(JSON.parse(value)) : value });
-  }
-  return names;
+/** For people: "ferry://agent/host-1". */
+export function namesOfAgent(hostId: string, policy: Policy): string {
+  return agentNames(hostId, policy)
+    .map(({ value }) => value)
+    .join(" or ");
 }

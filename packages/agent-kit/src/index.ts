@@ -2,20 +2,12 @@ export { type AgentServer, type AgentServerOptions, serve } from "./agent-server
 export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";
 export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
-export { ConfigError, loadConfig, parseConfig } from "./config-file.js";
+export { loadConfig, parseConfig } from "./config-file.js";
 export { DiskHealth } from "./disk-health.js";
 export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";
 export { everyHour } from "./every-hour.js";
-export {
-  agentUri,
-  checkAgentCertificate,
-  hostIdOfAgent,
-  type PeerIdentity,
-  peerIdentity,
-  requireAgent,
-  requireOperator,
-} from "./identity.js";
+export { hostIdOfAgent, type PeerIdentity, requireAsk } from "./identity.js";
 export { type Log, type Logger, makeLogger, openLog } from "./logs.js";
 export { type CallMetrics, type Metrics, makeMetrics } from "./metrics.js";
 export { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint.js";
@@ -26,6 +18,7 @@ export { Orphans, type OrphansHost } from "./orphans.js";
 export { orphansHandler } from "./orphans-handler.js";
 export type { OrphanFound } from "./orphans-remove.js";
 export { peerDialer, tunnelSecurity } from "./peer-dialer.js";
+export { policyOf } from "./policy-file.js";
 export { lookAtQemu, type QemuHere, toWireBuild } from "./qemu-here.js";
 export * from "./records.js";
 export { type AgentProgram, type RunningAgent, runAgent } from "./run-agent.js";

@@ -3,6 +3,8 @@
  * words, never ids, so there are a few hundred series at most. Labels that are known beforehand are
  * initialised: a series that does not exist cannot be alerted on.
  */
+import { REASONS } from "@ferry/contract";
+import { status } from "@grpc/grpc-js";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { AgentRole } from "./config.js";
 import { VERSION } from "./version.js";
@@ -17,6 +19,10 @@ const CAUSES = [
   "shutdown",
 ] as const;
 export const ORPHAN_KINDS = ["process", "run_directory", "cgroup", "record"] as const;
+/** Every reason whose status is PERMISSION_DENIED. */
+const DENIALS = Object.entries(REASONS).flatMap(([reason, { code }]) =>
+  code === status.PERMISSION_DENIED ? [reason] : [],
+);
 const OUTCOMES: Record<AgentRole, readonly string[]> = {
   source: ["succeeded", "failed", "cancelled"],
   destination: ["succeeded", "failed", "tether_lost"],
@@ -146,6 +152,18 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
       help: "When this agent's certificate ends, in seconds since 1970; 0 over plaintext.",
       registers,
     }),
+    permissionDenied: new Counter({
+      name: "ferry_permission_denied_total",
+      help: "Calls refused with PERMISSION_DENIED, by the reason in their details.",
+      labelNames: ["reason"] as const,
+      registers,
+    }),
+    fileRefused: new Gauge({
+      name: "ferry_file_refused",
+      help: "Is 1 while a file that was changed on disk cannot be used, and the one before stays in force.",
+      labelNames: ["file"] as const, // tls | policy
+      registers,
+    }),
     calls: callMetrics(registers),
   };
 
@@ -160,6 +178,8 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
   for (const gauge of [metrics.perished, metrics.peerSilent, metrics.stateUnwritable]) {
     gauge.set({ role }, 0);
   }
+  for (const reason of DENIALS) metrics.permissionDenied.inc({ reason }, 0);
+  for (const file of ["tls", "policy"]) metrics.fileRefused.set({ file }, 0);
   for (const kind of ORPHAN_KINDS) metrics.orphans.set({ kind }, 0);
   for (const outcome of OUTCOMES[role]) {
     const reason = outcome === "succeeded" ? { reason: "none" } : { reason: "unknown" };

@@ -1,6 +1,6 @@
 /* AgentService.ListOrphans, the same on both agents. Everybody may look; only an operator may sweep. */
 import { type ListOrphansRequest, type ListOrphansResponse, OrphanKind } from "@ferry/contract";
-import { requireOperator } from "./identity.js";
+import { requireAsk } from "./identity.js";
 import type { Orphans } from "./orphans.js";
 import type { OrphanFound } from "./orphans-remove.js";
 import { type CallContext, checkAddressee } from "./server.js";
@@ -11,7 +11,9 @@ export function orphansHandler(orphans: Orphans, agentId: string) {
     { peer }: Pick<CallContext, "peer">,
   ): Promise<ListOrphansResponse> => {
     checkAddressee(request, agentId);
-    const found = request.sweep ? await orphans.sweep(requireOperator(peer)) : await orphans.list();
+    const found = request.sweep
+      ? await orphans.sweep(requireAsk(peer, "sweep"))
+      : await orphans.list();
     return { agentId, orphans: found.map((each) => ({ ...each, kind: KINDS[each.kind] })) };
   };
 }

@@ -26,6 +26,7 @@ import { makeLogger } from "./logs.js";
 import { makeMetrics } from "./metrics.js";
 import { Orphans } from "./orphans.js";
 import { orphansHandler } from "./orphans-handler.js";
+import type { Role } from "./policy.js";
 import { type EndingRecord, endingRecord, type GuestRecord, guestRecord } from "./records.js";
 import { guestRunDirectory } from "./run-directory.js";
 
@@ -332,24 +333,28 @@ test("everybody may list; over certificates only an operator may sweep", async (
   const handler = orphansHandler(host.orphans, "a/source");
   const call = (sweep: boolean, peer: PeerIdentity, expectedAgentId = "") =>
     handler({ sweep, expectedAgentId }, { peer });
-  const client = { kind: "client", name: "carol" } as const;
+  const client = caller("carol", ["controller"]);
   const listed = await call(false, client);
   assert.deepEqual(
     [listed.agentId, listed.orphans.map(({ kind }) => kind)],
     ["a/source", [OrphanKind.PROCESS, OrphanKind.RUN_DIRECTORY]],
   );
-  for (const peer of [client, { kind: "agent", hostId: "b" } as const]) {
+  for (const peer of [client, caller("b", ["agent"])]) {
     await assert.rejects(
       call(true, peer),
       (error) => error instanceof Fault && error.reason === "FORBIDDEN",
     );
   }
   await assert.rejects(
-    call(true, { kind: "operator", name: "alice" }, "a/destination"),
+    call(true, caller("alice", ["operator"]), "a/destination"),
     (error) => error instanceof Fault && error.reason === "WRONG_HOST",
   );
   assert.ok(alive(qemu.pid));
-  const swept = await call(true, { kind: "operator", name: "alice" });
+  const swept = await call(true, caller("alice", ["operator"]));
   assert.ok(swept.orphans.every((each) => each.swept));
   assert.equal(host.audited[0]?.who, "alice");
 });
+
+function caller(name: string, roles: readonly Role[]): PeerIdentity {
+  return { kind: "certificate", name, roles, hostId: undefined, policy: "a test's" };
+}

@@ -9,6 +9,8 @@ import { type AgentRole, agentIdOf, type Config } from "./config.js";
 import { loadConfig } from "./config-file.js";
 import { type Logger, openLog } from "./logs.js";
 import { checkMachine } from "./node-check.js";
+import { BUILT_IN } from "./policy.js";
+import { loadPolicy } from "./policy-file.js";
 import { endOnSignals } from "./shutdown.js";
 import { VERSION } from "./version.js";
 
@@ -85,9 +87,11 @@ function readCommandLine() {
 
 /** Reads what the configuration names, as a start would. */
 function checkFiles(config: Config): void {
-  if (config.plaintext) return;
   const log = openLog({ level: "fatal", base: {} }).log;
-  new Certificates({ files: config.tls, hostId: config.hostId, log }).stop();
+  const policy = config.policy === undefined ? BUILT_IN : loadPolicy(config.policy);
+  if (config.plaintext) return;
+  const { tls: files, hostId } = config;
+  new Certificates({ files, hostId, log, policy: { current: policy } }).stop();
 }
 
 /** An error and what led to it, for a person. */

@@ -18,6 +18,7 @@ import type { Certificates } from "./certificates.js";
 import { parseConfig } from "./config-file.js";
 import { makeLogger } from "./logs.js";
 import { makeMetrics } from "./metrics.js";
+import { BUILT_IN, type Policy } from "./policy.js";
 import type { BidiCall, CallContext } from "./server.js";
 
 export interface Handlers {
@@ -37,6 +38,7 @@ export interface RigOptions {
   /** YAML, beside the address and plaintext. */
   readonly config?: string;
   readonly certificates?: Certificates;
+  readonly policy?: Policy;
   /** Left in `starting`. */
   readonly starting?: boolean;
 }
@@ -57,6 +59,7 @@ export async function makeRig(t: TestContext, options: RigOptions = {}) {
     log,
     metrics,
     certificates,
+    policy: { current: options.policy ?? BUILT_IN },
     services: ["ferry.v1.MigrationService", "ferry.v1.PeerService"],
     add: (grpc, { unary, serverStream, bidi }) => {
       grpc.addService(MigrationServiceService, {

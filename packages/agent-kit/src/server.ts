@@ -12,7 +12,7 @@ import type {
   ServerDuplexStream,
   ServerWritableStream,
 } from "@grpc/grpc-js";
-import { type Authenticated, type PeerIdentity, peerIdentity } from "./identity.js";
+import type { Authenticated, PeerIdentity } from "./identity.js";
 import type { Logger } from "./logs.js";
 
 /** What a handler knows of its call beside the request. */
@@ -52,19 +52,18 @@ export function checkAddressee(request: { expectedAgentId: string }, agentId: st
 /** What all handlers of a server share. */
 export interface HandlerOptions {
   readonly log: Logger;
-  /** Callers have certificates. */
-  readonly secure: boolean;
+  who(call: Authenticated): PeerIdentity;
 }
 
 /** The adapters of one server. */
-export function adapters({ log, secure }: HandlerOptions) {
+export function adapters({ log, who }: HandlerOptions) {
   return {
     unary:
       <Request, Response>(
         handler: (request: Request, context: CallContext) => Promise<Response>,
       ): handleUnaryCall<Request, Response> =>
       (call, callback) => {
-        const answer = async () => handler(call.request, contextOf(call, secure));
+        const answer = async () => handler(call.request, contextOf(call, who));
         answer().then(
           (response) => callback(null, response),
           (error: unknown) => callback(statusOf(error, call.getPath(), log)),
@@ -76,7 +75,7 @@ export function adapters({ log, secure }: HandlerOptions) {
         handler: (request: Request, context: CallContext) => AsyncIterable<Response>,
       ): handleServerStreamingCall<Request, Response> =>
       (call) => {
-        stream(call, handler, secure).catch((error: unknown) =>
+        stream(call, handler, who).catch((error: unknown) =>
           call.emit("error", statusOf(error, call.getPath(), log)),
         );
       },
@@ -86,7 +85,7 @@ export function adapters({ log, secure }: HandlerOptions) {
         handler: (call: BidiCall<Request, Response>) => Promise<void>,
       ): handleBidiStreamingCall<Request, Response> =>
       (call) => {
-        converse(call, handler, secure).catch((error: unknown) =>
+        converse(call, handler, who).catch((error: unknown) =>
           call.emit("error", statusOf(error, call.getPath(), log)),
         );
       },
@@ -94,14 +93,14 @@ export function adapters({ log, secure }: HandlerOptions) {
 }
 
 /** A call's end is heard through its signal. */
-function contextOf(call: ServerCall, secure: boolean): CallContext {
+function contextOf(call: ServerCall, who: HandlerOptions["who"]): CallContext {
   const hangUp = new AbortController();
   if (call.cancelled) hangUp.abort();
   call.once("cancelled", () => hangUp.abort());
   return {
     deadline: call.getDeadline(),
     signal: hangUp.signal,
-    peer: peerIdentity(call, secure),
+    peer: who(call),
   };
 }
 
@@ -114,9 +113,9 @@ type ServerCall = Authenticated & {
 async function stream<Request, Response>(
   call: ServerWritableStream<Request, Response>,
   handler: (request: Request, context: CallContext) => AsyncIterable<Response>,
-  secure: boolean,
+  who: HandlerOptions["who"],
 ): Promise<void> {
-  const context = contextOf(call, secure);
+  const context = contextOf(call, who);
   const { signal } = context;
   for await (const response of handler(call.request, context)) {
     if (signal.aborted) return;
@@ -128,9 +127,9 @@ async function stream<Request, Response>(
 async function converse<Request, Response>(
   call: ServerDuplexStream<Request, Response>,
   handler: (call: BidiCall<Request, Response>) => Promise<void>,
-  secure: boolean,
+  who: HandlerOptions["who"],
 ): Promise<void> {
-  const context = contextOf(call, secure);
+  const context = contextOf(call, who);
   const { signal } = context;
   await handler({
     ...context,

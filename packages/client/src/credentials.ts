@@ -1,6 +1,6 @@
 /*
  * How an agent is known: by a certificate of the operator's own CA. Where the host is known by name,
- * the certificate must carry that name (URI ferry://agent/HOST), whatever address was dialled: an
+ * the certificate must carry that name (URI ferry://agent/HOST by default), whatever address was dialled: an
  * address that now leads to another host is noticed before a word is said. Else the address dialled
  * must be in the certificate, as in any TLS.
  */
@@ -13,7 +13,14 @@ export interface TlsOptions {
   readonly ca: Buffer | string;
   readonly cert: Buffer | string;
   readonly key: Buffer | string;
+  /**
+   * The alternative name of a host's certificate, with "{host}" where its id stands: a URI, or a DNS
+   * name. It is the pattern that the agents' policy has for the role agent. Default AGENT_NAME.
+   */
+  readonly agentName?: string;
 }
+
+const AGENT_NAME = "ferry://agent/{host}";
 
 export type Security =
   | { readonly tls: TlsOptions; readonly plaintext?: never }
@@ -32,11 +39,11 @@ export function channelSecurity(
   hostId?: string,
 ): ChannelSecurity {
   if (security.tls === undefined) return { credentials: credentials.createInsecure(), options: {} };
-  const { ca, key, cert } = security.tls;
+  const { ca, key, cert, agentName = AGENT_NAME } = security.tls;
   const name = hostOf(address);
   return {
     credentials: credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert), {
-      checkServerIdentity: (_name, certificate) => checkAgent(name, certificate, hostId),
+      checkServerIdentity: (_name, certificate) => checkAgent(name, certificate, hostId, agentName),
     }),
     // TLS has no server name for an IP address (RFC 6066), so any will do: the check above has the address.
     options: isIP(name) === 0 ? {} : { "grpc.ssl_target_name_override": hostId ?? "agent" },
@@ -53,9 +60,11 @@ export function checkAgent(
   name: string,
   certificate: PeerCertificate,
   hostId: string | undefined,
+  agentName = AGENT_NAME,
 ): Error | undefined {
   if (hostId === undefined) return checkServerIdentity(name, certificate);
-  const wanted = `URI:ferry://agent/${hostId}`;
+  const kind = agentName.includes("://") ? "URI" : "DNS";
+  const wanted = `${kind}:${agentName.replace("{host}", hostId)}`;
   const names = splitNames(certificate.subjectaltname ?? "");
   if (names.includes(wanted)) return undefined;
   return new Error(

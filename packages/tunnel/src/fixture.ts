@@ -130,7 +130,7 @@ export function authority(directory: string, name = "ca"): Authority {
       const signed = ["-CA", at("root"), "-CAkey", at("root.key")];
       make(own, ...signed, "-addext", `subjectAltName=URI:${uri(own)}`);
       const [cert, key, ca] = [pem(own), pem(`${own}.key`), pem("root")];
-      return { kind: "tls", cert, key, ca, peer: uri(peer) };
+      return { kind: "tls", cert, key, ca, peer, hostNames: [`URI:${uri("(.+)")}`] };
     },
   };
 }

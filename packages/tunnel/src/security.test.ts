@@ -4,13 +4,21 @@ import { test } from "node:test";
 import type { PeerCertificate } from "node:tls";
 import { isExpectedPeer, type Security } from "./security.js";
 
-const SECURITY: Security = { kind: "tls", cert: "", key: "", ca: "", peer: "ferry://agent/here" };
+const SECURITY: Security = {
+  kind: "tls",
+  cert: "",
+  key: "",
+  ca: "",
+  peer: "here",
+  hostNames: ["URI:ferry://agent/([a-z0-9]+)"],
+};
 
 for (const [names, isHere] of [
   ["URI:ferry://agent/here", true],
   ["DNS:host.example, URI:ferry://agent/here, IP Address:10.0.0.1", true],
   ["URI:ferry://agent/here2", false],
   ["URI:ferry://agent/there, URI:ferry://agent/here", false],
+  ["URI:ferry://agent/here, URI:ferry://controller/me", true],
   ["DNS:ferry://agent/here", false],
   ['DNS:"x, URI:ferry://agent/here"', false],
   ['DNS:"x\\", URI:ferry://agent/here, "', false],

@@ -15,8 +15,10 @@ export type Security =
       readonly cert: string;
       readonly key: string;
       readonly ca: string;
-      /** The URI that the peer's certificate must name as a subject alternative name. */
+      /** The host whose agent must be at the other end. */
       readonly peer: string;
+      /** How certificates name hosts: the alternative name, "URI:…" or "DNS:…", whose first group is a host. */
+      readonly hostNames: readonly string[];
     };
 
 export function serverCredentials(security: Security): ServerCredentials {
@@ -36,9 +38,9 @@ export function channelCredentials(security: Security): ChannelCredentials {
     Buffer.from(security.cert),
     {
       checkServerIdentity: (_host, certificate) =>
-        names(certificate, security.peer)
+        hostIn(certificate, security.hostNames) === security.peer
           ? undefined
-          : new Error(`the other pump's certificate does not name ${security.peer}`),
+          : new Error(`the other pump's certificate is not that of host ${security.peer}`),
     },
   );
 }
@@ -50,15 +52,17 @@ export function isExpectedPeer(
 ): boolean {
   if (security.kind === "plaintext") return true;
   const certificate = call.getAuthContext().sslPeerCertificate;
-  return certificate !== undefined && names(certificate, security.peer);
+  return certificate !== undefined && hostIn(certificate, security.hostNames) === security.peer;
 }
 
 /** A certificate that names two is nobody's: it would be two hosts at once. */
-function names(certificate: PeerCertificate, uri: string): boolean {
-  const uris = alternativeNames(certificate.subjectaltname ?? "").filter((name) =>
-    name.startsWith("URI:"),
+function hostIn(certificate: PeerCertificate, hostNames: readonly string[]): string | undefined {
+  const expressions = hostNames.map((source) => new RegExp(`^(?:${source})$`));
+  const names = alternativeNames(certificate.subjectaltname ?? "");
+  const hosts = new Set(
+    names.flatMap((name) => expressions.flatMap((each) => each.exec(name)?.[1] ?? [])),
   );
-  return uris.length === 1 && uris[0] === `URI:${uri}`;
+  return hosts.size === 1 ? [...hosts][0] : undefined;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   makeMetrics,
   migrationHandlers,
   orphansHandler,
+  policyOf,
   type QemuHere,
   type RunningAgent,
   serve,
@@ -57,12 +58,14 @@ export async function startDestinationAgent(
 ): Promise<RunningAgent> {
   const agentId = agentIdOf(config.hostId, "destination");
   const metrics = makeMetrics({ role: "destination", process: processMetrics });
-  const certificates = certificatesOf(config, { log, metrics });
-  const undo: (() => void | Promise<void>)[] = [() => certificates?.stop()];
+  const policy = policyOf(config, { log, metrics });
+  const undo: (() => void | Promise<void>)[] = [() => policy.stop()];
   const stopAll = async () => {
     for (const step of undo.reverse()) await step();
   };
   try {
+    const certificates = certificatesOf(config, { log, metrics, policy });
+    undo.push(() => certificates?.stop());
     const health = new DiskHealth({ stateDir: config.stateDir, role: "destination", log, metrics });
     undo.push(() => health.close());
     const store = await openDestinationStore(config.stateDir, health.disk);
@@ -79,7 +82,7 @@ export async function startDestinationAgent(
       audit,
       ports: new Ports(config.migration.portFirst, config.migration.portLast),
       keeperPath,
-      tunnelSecurity: tunnelSecurity(certificates),
+      tunnelSecurity: tunnelSecurity(certificates, policy),
       ...admissionOf(qemu),
     };
     const arrivals = new Arrivals(host);
@@ -93,6 +96,7 @@ export async function startDestinationAgent(
       log,
       metrics,
       certificates,
+      policy,
       services: SERVICES,
       add: (grpc, { unary, serverStream, bidi }) => {
         grpc.addService(DestinationServiceService, {

@@ -101,16 +101,10 @@ async function follow(
 
 /** Hears one message: who means this arrival, and what the source says of custody. */
 async function listen(arrivals: Arrivals, request: MeetRequest): Promise<void> {
+  checkParty(arrivals, request);
   const arrival = arrivals.live(request.migrationId);
   const number = request.arrival.toString();
   if (arrival !== undefined && !arrival.settled) {
-    const { sourceAgentId } = arrival.record.arrival;
-    if (sourceAgentId !== request.sourceAgentId || arrival.guestId !== request.guestId) {
-      throw new Fault(
-        "WRONG_PEER",
-        `migration ${request.migrationId} was prepared for guest ${arrival.guestId} of ${sourceAgentId}, not for ${request.guestId} of ${request.sourceAgentId}`,
-      );
-    }
     arrival.heardSource();
     if (request.arrival === 0n) await arrival.hear("met");
     else if (number === arrival.record.arrival.arrival) await hearWord(arrival, request);
@@ -118,6 +112,17 @@ async function listen(arrivals: Arrivals, request: MeetRequest): Promise<void> {
   if (request.acknowledged !== WireVerdict.UNSPECIFIED) {
     await arrivals.acknowledge(request.migrationId, number);
   }
+}
+
+/** An agent is heard, and told, about migrations it takes part in: under way or over. */
+function checkParty(arrivals: Arrivals, { migrationId, guestId, sourceAgentId }: MeetRequest) {
+  const known = arrivals.live(migrationId)?.view() ?? arrivals.ended(migrationId);
+  if (known === undefined) return;
+  if (known.peerAgentId === sourceAgentId && known.guestId === guestId) return;
+  throw new Fault(
+    "WRONG_PEER",
+    `migration ${migrationId} was prepared for guest ${known.guestId} of ${known.peerAgentId}, not for ${guestId} of ${sourceAgentId}`,
+  );
 }
 
 async function hearWord(arrival: Arrival, request: MeetRequest): Promise<void> {
@@ -149,7 +154,8 @@ function answer(
 ): MeetResponse {
   const live = arrivals.live(migrationId);
   const view = live?.view() ?? arrivals.ended(migrationId);
-  if (view === undefined) {
+  // Whoever was here before Prepare named its source is told nothing of it, the key least of all.
+  if (view === undefined || view.peerAgentId !== sourceAgentId) {
     return {
       destinationAgentId: agentId,
       arrival: 0n,
@@ -160,9 +166,7 @@ function answer(
       reason: "",
     };
   }
-  // Whoever was here before Prepare named its source is told no key.
-  const meant = live?.record.arrival.sourceAgentId === sourceAgentId;
-  const endpoint = meant ? live.endpoint : undefined;
+  const endpoint = live?.endpoint;
   return {
     destinationAgentId: agentId,
     arrival: BigInt(view.arrival),
@@ -180,6 +184,9 @@ function answer(
 /** The certificate must be that of the host the source claims to be on. */
 function checkPeer(peer: PeerIdentity, sourceAgentId: string): void {
   if (peer.kind === "plaintext") return; // an operator chose to trust the network
-  if (peer.kind === "agent" && sourceAgentId === `${peer.hostId}/source`) return;
-  throw new Fault("WRONG_PEER", `the caller's certificate does not belong to ${sourceAgentId}`);
+  if (sourceAgentId === `${peer.hostId}/source`) return;
+  throw new Fault(
+    "WRONG_PEER",
+    `${peer.name} is not ${sourceAgentId}: the certificate is another host's`,
+  );
 }

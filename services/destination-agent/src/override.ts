@@ -2,7 +2,7 @@
  * Finish(override): a person stands in for a source host that is gone, so that the only good copy
  * left may land without its `released`. The person's word is written down before anything is done.
  */
-import { invalid, type PeerIdentity, requireOperator } from "@ferry/agent-kit";
+import { invalid, type PeerIdentity, requireAsk } from "@ferry/agent-kit";
 import { Fault, type FinishOverride } from "@ferry/contract";
 import type { Arrival } from "./arrival.js";
 
@@ -15,7 +15,7 @@ export async function overrideSource(
   override: FinishOverride | undefined,
   peer: PeerIdentity,
 ): Promise<void> {
-  const who = requireOperator(peer);
+  const who = requireAsk(peer, "override");
   const { fencedHost, reason } = check(arrival, override);
   if (arrival.heardSourceWithin(ANSWERS_WITHIN_MS)) {
     throw new Fault(

@@ -1,9 +1,9 @@
 /*
- * A small certificate authority for trials and small fleets: one CA, one certificate per host, one
- * for a controller. A host's certificate names the host (URI ferry://agent/HOST, by which agents know
+ * A small certificate authority for trials and small fleets: one CA, one certificate per host, and
+ * one for each caller. A host's certificate names the host (URI ferry://agent/HOST, by which agents know
  * each other) and its addresses; it serves and it dials, since each agent does both.
  */
-import { randomBytes, webcrypto } from "node:crypto";
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 
 /** PEM texts. */
@@ -15,21 +15,23 @@ export interface Issued {
 export interface Authority extends Issued {
   /** A host's agents: `names` are its DNS names and IP addresses. */
   host(hostId: string, names: readonly string[]): Promise<Issued>;
-  controller(name: string): Promise<Issued>;
-  /** A person who may stand in for a host that is gone, and may sweep. */
-  operator(name: string): Promise<Issued>;
+  /** Anybody who calls; the role decides what they may. */
+  caller(role: CallerRole, name: string): Promise<Issued>;
 }
+
+/** Roles of callers that are no agents: what each may do is in docs/security.md. */
+export const CALLER_ROLES = ["controller", "viewer", "operator"] as const;
+export type CallerRole = (typeof CALLER_ROLES)[number];
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 /** Clocks of two hosts may differ by this much, in milliseconds, and a new certificate still holds. */
 const SKEW_MS = 5 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;
 
+/** A new authority. */
 export async function makeAuthority(days: number): Promise<Authority> {
-  const x509 = await import("./x509.js"); // large, and no other command needs it
-  x509.cryptoProvider.set(webcrypto);
-  const notBefore = new Date(Date.now() - SKEW_MS);
-  const notAfter = new Date(Date.now() + days * DAY_MS);
+  const x509 = await loadX509();
+  const { notBefore, notAfter } = validity(days);
   const keys = await newKeys();
   const name = "CN=Ferry CA";
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
@@ -49,6 +51,48 @@ export async function makeAuthority(days: number): Promise<Authority> {
     ],
   });
 
+  return authorityOf(ca, keys, days);
+}
+
+/** An authority that was made before, by its PEM texts. Throws if they do not belong together. */
+export async function openAuthority({ cert, key }: Issued, days: number): Promise<Authority> {
+  const x509 = await loadX509();
+  const ca = new x509.X509Certificate(cert);
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+    throw new Error("the key is not that of the certificate");
+  }
+  const pkcs8 = x509.PemConverter.decode(key)[0] ?? new ArrayBuffer(0);
+  const keys = {
+    privateKey: await webcrypto.subtle.importKey("pkcs8", pkcs8, ALGORITHM, true, ["sign"]),
+    publicKey: await webcrypto.subtle.importKey("spki", ca.publicKey.rawData, ALGORITHM, true, [
+      "verify",
+    ]),
+  };
+  return authorityOf(ca, keys, days);
+}
+
+type X509 = Awaited<ReturnType<typeof loadX509>>;
+
+async function loadX509() {
+  const x509 = await import("./x509.js"); // large, and no other command needs it
+  x509.cryptoProvider.set(webcrypto);
+  return x509;
+}
+
+function validity(days: number) {
+  return {
+    notBefore: new Date(Date.now() - SKEW_MS),
+    notAfter: new Date(Date.now() + days * DAY_MS),
+  };
+}
+
+async function authorityOf(
+  ca: InstanceType<X509["X509Certificate"]>,
+  keys: webcrypto.CryptoKeyPair,
+  days: number,
+): Promise<Authority> {
+  const x509 = await loadX509();
+  const { notBefore, notAfter } = validity(days);
   const issue = async (subject: string, uri: string, names: readonly string[]): Promise<Issued> => {
     const own = await newKeys();
     const certificate = await x509.X509CertificateGenerator.create({
@@ -85,8 +129,7 @@ export async function makeAuthority(days: number): Promise<Authority> {
     cert: `${ca.toString("pem")}\n`,
     key: await pem(keys.privateKey),
     host: (hostId, names) => issue(hostId, `ferry://agent/${hostId}`, names),
-    controller: (controller) => issue(controller, `ferry://controller/${controller}`, []),
-    operator: (operator) => issue(operator, `ferry://operator/${operator}`, []),
+    caller: (role, caller) => issue(caller, `ferry://${role}/${caller}`, []),
   };
 }
 

@@ -20,8 +20,7 @@ test("an agent's certificate and our own are read, and nothing where there is no
   await writeCertificates(await makeAuthority(30), {
     directory,
     hosts: [{ hostId: "a", names: ["127.0.0.1"] }],
-    controller: "night-shift",
-    operator: "ann",
+    callers: [{ role: "operator", name: "ann", folder: "operator" }],
     force: false,
   });
   const pair = { private_key: read("a", "host.key"), cert_chain: read("a", "host.crt") };

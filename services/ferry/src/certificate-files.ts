@@ -1,11 +1,11 @@
 /*
  * Where certificates go: one directory per host, to be copied to that host's /etc/ferry/tls as it
- * is, one for the controller and one for an operator. Keys are readable by their owner alone, and nothing that exists is
+ * is, one for each caller. Keys are readable by their owner alone, and nothing that exists is
  * overwritten unless that was asked for: a CA that is lost takes every certificate with it.
  */
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Authority } from "./authority.js";
+import type { Authority, CallerRole } from "./authority.js";
 import { Failure } from "./failure.js";
 
 export interface HostNames {
@@ -20,24 +20,43 @@ interface PemFile {
   readonly text: string;
 }
 
+/** Somebody who calls, and the directory of their certificate. */
+export interface CallerNames {
+  readonly role: CallerRole;
+  readonly name: string;
+  readonly folder: string;
+}
+
 export interface WriteOptions {
   readonly directory: string;
   readonly hosts: readonly HostNames[];
-  readonly controller: string;
-  readonly operator: string;
+  readonly callers: readonly CallerNames[];
   readonly force: boolean;
 }
 
-/** Writes everything, or nothing if any of it exists; answers the paths. */
+/** Writes the authority and all certificates, or nothing if any of it exists; answers the paths. */
 export async function writeCertificates(
   authority: Authority,
   options: WriteOptions,
 ): Promise<string[]> {
-  const { directory, hosts, controller, operator, force } = options;
-  const files: PemFile[] = [
+  const { directory, force } = options;
+  const own: PemFile[] = [
     { path: join(directory, "ca.crt"), secret: false, text: authority.cert },
     { path: join(directory, "ca.key"), secret: true, text: authority.key },
   ];
+  return writeAll([...own, ...(await bearers(authority, options))], force);
+}
+
+/** Writes certificates of an authority that is there already, or nothing if any of them exists. */
+export async function writeMore(authority: Authority, options: WriteOptions): Promise<string[]> {
+  return writeAll(await bearers(authority, options), options.force);
+}
+
+async function bearers(
+  authority: Authority,
+  { directory, hosts, callers }: WriteOptions,
+): Promise<PemFile[]> {
+  const files: PemFile[] = [];
   const bearer = (folder: string, name: string, issued: { cert: string; key: string }) =>
     files.push(
       { path: join(directory, folder, "ca.crt"), secret: false, text: authority.cert },
@@ -46,9 +65,12 @@ export async function writeCertificates(
     );
   for (const { hostId, names } of hosts)
     bearer(hostId, "host", await authority.host(hostId, names));
-  bearer("controller", "controller", await authority.controller(controller));
-  bearer("operator", "operator", await authority.operator(operator));
+  for (const { role, name, folder } of callers)
+    bearer(folder, role, await authority.caller(role, name));
+  return files;
+}
 
+function writeAll(files: readonly PemFile[], force: boolean): string[] {
   const there = files.filter(({ path }) => existsSync(path));
   if (there.length > 0 && !force) {
     throw new Failure(

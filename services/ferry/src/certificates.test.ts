@@ -14,8 +14,8 @@ import { after, before, describe, test } from "node:test";
 import { connectHost, getInfo, type Host, type TlsOptions } from "@ferry/client";
 import { FakeAgents } from "@ferry/client/fake-agents";
 import { ServerCredentials } from "@grpc/grpc-js";
-import { makeAuthority } from "./authority.js";
-import { writeCertificates } from "./certificate-files.js";
+import { makeAuthority, openAuthority } from "./authority.js";
+import { writeCertificates, writeMore } from "./certificate-files.js";
 
 const directory = mkdtempSync(join(tmpdir(), "ferry-certs-"));
 const file = (...path: string[]) => join(directory, ...path);
@@ -26,10 +26,13 @@ const OPTIONS = {
     { hostId: "a", names: ["127.0.0.1", "::1", "a.example"] },
     { hostId: "b", names: ["10.9.8.7"] },
   ],
-  controller: "night-shift",
-  operator: "ann",
+  callers: [
+    { role: "controller", name: "night-shift", folder: "controller" },
+    { role: "viewer", name: "wall", folder: "viewer" },
+    { role: "operator", name: "ann", folder: "operator" },
+  ],
   force: false,
-};
+} as const;
 
 before(async () => {
   await writeCertificates(await makeAuthority(30), OPTIONS);
@@ -89,6 +92,21 @@ describe("the files", () => {
     assert.doesNotMatch(names ?? "", /ferry:\/\/agent/);
   });
 
+  test("more of them are issued by the authority that is there", async () => {
+    const read = (name: string) => readFileSync(file(name), "utf8");
+    const authority = await openAuthority({ cert: read("ca.crt"), key: read("ca.key") }, 30);
+    const callers = [{ role: "viewer", name: "tv", folder: "viewer-tv" }] as const;
+    const more = { ...OPTIONS, hosts: [], callers };
+    await writeMore(authority, more);
+    const cert = file("viewer-tv", "viewer.crt");
+    assert.match(openssl("verify", "-x509_strict", "-CAfile", file("ca.crt"), cert), /OK/);
+    const names = new X509Certificate(readFileSync(cert)).subjectAltName;
+    assert.match(names ?? "", /URI:ferry:\/\/viewer\/tv/);
+    await assert.rejects(writeMore(authority, more), /exists already, nothing was written/);
+    const other = await makeAuthority(1);
+    await assert.rejects(openAuthority({ cert: read("ca.crt"), key: other.key }, 1), /not that of/);
+  });
+
   test("nothing is overwritten unless that was asked for", async () => {
     const old = readFileSync(file("ca.crt"), "utf8");
     const other = await makeAuthority(1);
@@ -142,6 +160,15 @@ describe("a connection", () => {
     assert.deepEqual(warnings, []);
   });
 
+  test("knows a host by whatever name the fleet's certificates have", async () => {
+    const named = (agentName: string) => ({ ...controller(), agentName });
+    await getInfo(connect(named("{host}.example"), "a").source);
+    await assert.rejects(
+      getInfo(connect(named("spiffe://example.org/{host}"), "a").source),
+      /not that of host a: it names/,
+    );
+  });
+
   test("is refused when another host answers than the one that was meant", async () => {
     await assert.rejects(
       getInfo(connect(controller(), "b").source),
@@ -159,7 +186,10 @@ describe("a connection", () => {
 
   test("is refused to an agent of another CA, and to a stranger", async () => {
     const other = await makeAuthority(1);
-    const stranger = { ca: readFileSync(file("ca.crt")), ...(await other.controller("x")) };
+    const stranger = {
+      ca: readFileSync(file("ca.crt")),
+      ...(await other.caller("controller", "x")),
+    };
     await assert.rejects(getInfo(connect(stranger, "a").source));
     await assert.rejects(
       getInfo(connect(controller(Buffer.from(other.cert)), "a").source),

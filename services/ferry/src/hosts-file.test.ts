@@ -40,6 +40,10 @@ test("certificates are read from paths relative to the file", () => {
   for (const name of ["ca", "crt", "key"]) writeFileSync(join(directory, name), name);
   const { hosts } = readHostsFile(write(`${HOSTS}\ntls: {ca: ca, cert: crt, key: key}`));
   assert.equal(hosts.get("a")?.tls?.key.toString(), "key");
+  const named = readHostsFile(
+    write(`${HOSTS}\ntls: {ca: ca, cert: crt, key: key, agent_name: "spiffe://x/{host}"}`),
+  );
+  assert.equal(named.hosts.get("a")?.tls?.agentName, "spiffe://x/{host}");
 });
 
 const WRONG: readonly (readonly [what: string, text: string, message: RegExp])[] = [
@@ -57,6 +61,11 @@ const WRONG: readonly (readonly [what: string, text: string, message: RegExp])[]
     "a bad name",
     "plaintext: true\nhosts: {A_b: {source: 'x:1', destination: 'x:1'}}",
     /hosts\.A_b/,
+  ],
+  [
+    "an agent name of no host",
+    `${HOSTS}\ntls: {ca: ca, cert: crt, key: key, agent_name: "spiffe://x/y"}`,
+    /tls\.agent_name: the name of a host's certificate/,
   ],
   [
     "a missing certificate",

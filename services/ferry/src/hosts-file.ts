@@ -27,7 +27,17 @@ const schema = z
     hosts: z
       .record(z.string().regex(HOST_ID, "a host_id is wanted: 1 to 64 of a-z 0-9 . -"), host)
       .refine((hosts) => Object.keys(hosts).length > 0, "at least one host is wanted"),
-    tls: z.strictObject({ ca: path, cert: path, key: path }).optional(),
+    tls: z
+      .strictObject({
+        ca: path,
+        cert: path,
+        key: path,
+        agent_name: z
+          .string()
+          .includes("{host}", { error: 'the name of a host\'s certificate, with "{host}" in it' })
+          .optional(),
+      })
+      .optional(),
     plaintext: z.literal(true).optional(),
   })
   .refine(
@@ -76,6 +86,7 @@ export function readHostsFile(file: string): HostsFile {
             ca: readPem(resolve(here, tls.ca)),
             cert: readPem(resolve(here, tls.cert)),
             key: readPem(resolve(here, tls.key)),
+            ...(tls.agent_name === undefined ? {} : { agentName: tls.agent_name }),
           },
         };
   const entries = Object.entries(hosts).map(([name, { source, destination, host_id }]) => {

@@ -118,6 +118,7 @@ const COMMANDS = [
   "info",
   "doctor",
   "certs init",
+  "certs issue",
   "call",
 ];
 
@@ -504,4 +505,11 @@ test("certs init writes where it is told, and tells what it wrote", async () => 
   const again = await run("certs", "init", "--dir", "certs", "--host", "a=127.0.0.1");
   assert.equal(again.code, 1);
   assert.match(again.err, /exists already[\s\S]*--force/);
+  const more = await run("certs", "issue", "--viewer", "tv", "--viewer", "wall");
+  assert.equal(more.code, 0, more.err);
+  assert.ok(existsSync(join(directory, "certs/viewer-wall/viewer.key")));
+  const nobody = await run("certs", "issue");
+  assert.match(nobody.err, /nobody was named[\s\S]*--viewer/);
+  const nowhere = await run("certs", "issue", "--dir", "nowhere", "--viewer", "tv");
+  assert.match(nowhere.err, /CA cannot be read[\s\S]*ferry certs init/);
 });

@@ -16,6 +16,7 @@ import {
   migrationHandlers,
   orphansHandler,
   peerDialer,
+  policyOf,
   type RunningAgent,
   serve,
   serveMetrics,
@@ -61,12 +62,14 @@ export async function startSourceAgent(
 ): Promise<RunningAgent> {
   const agentId = agentIdOf(config.hostId, "source");
   const metrics = makeMetrics({ role: "source", process: processMetrics });
-  const certificates = certificatesOf(config, { log, metrics });
-  const undo: (() => void | Promise<void>)[] = [() => certificates?.stop()];
+  const policy = policyOf(config, { log, metrics });
+  const undo: (() => void | Promise<void>)[] = [() => policy.stop()];
   const stopAll = async () => {
     for (const step of undo.reverse()) await step();
   };
   try {
+    const certificates = certificatesOf(config, { log, metrics, policy });
+    undo.push(() => certificates?.stop());
     const health = new DiskHealth({ stateDir: config.stateDir, role: "source", log, metrics });
     undo.push(() => health.close());
     const store = await openSourceStore(config.stateDir, health.disk);
@@ -94,6 +97,7 @@ export async function startSourceAgent(
       log,
       metrics,
       certificates,
+      policy,
       services: SERVICES,
       add: (grpc, { unary, serverStream }) => {
         const guests = { agentId, residents, departures };
@@ -169,8 +173,8 @@ export async function startSourceAgent(
         metrics,
         store,
         audit,
-        dialPeer: peerDialer(config, certificates),
-        tunnelSecurity: tunnelSecurity(certificates),
+        dialPeer: peerDialer(config, certificates, policy),
+        tunnelSecurity: tunnelSecurity(certificates, policy),
         hostOf: (address: string) => splitAddress(address).host,
         transportOf: fromWireTransport,
       };

@@ -3,7 +3,7 @@ import {
   type CallContext,
   checkAddressee,
   checkMigrationId,
-  requireOperator,
+  requireAsk,
   toWireVerdict,
   waitFor,
 } from "@ferry/agent-kit";
@@ -21,7 +21,7 @@ export function confirmHandler(departures: Departures, agentId: string) {
     const live = departures.live(migrationId);
     const { override } = request;
     if (override !== undefined) {
-      requireOperator(peer);
+      requireAsk(peer, "override");
       if (live !== undefined && !live.settled) await overrideDestination(live, override, peer);
     }
     // Whoever hears "settled" may begin the next move, so nothing of this one may be left by then.

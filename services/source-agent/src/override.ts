@@ -3,7 +3,7 @@
  * run here again without its `returned`. The person's word is written down before anything is done,
  * and the destination is told, for as long as it takes.
  */
-import { hostIdOfAgent, invalid, type PeerIdentity, requireOperator } from "@ferry/agent-kit";
+import { hostIdOfAgent, invalid, type PeerIdentity, requireAsk } from "@ferry/agent-kit";
 import { type ConfirmOverride, Fault } from "@ferry/contract";
 import { AWAITS, type Departure } from "./departure.js";
 
@@ -16,7 +16,7 @@ export async function overrideDestination(
   override: ConfirmOverride,
   peer: PeerIdentity,
 ): Promise<void> {
-  const who = requireOperator(peer);
+  const who = requireAsk(peer, "override");
   const { fencedHost, reason } = check(departure, override);
   if (departure.meet !== undefined && !departure.meet.silent(ANSWERS_WITHIN_MS)) {
     throw new Fault(

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { type Agent, connectHost, type Host, type Method } from "@ferry/client";
 import {
+  AgentServiceService,
   DestinationServiceService,
   type Disk,
   DiskFormat,
@@ -19,6 +20,7 @@ import {
   type GuestSpec,
   type MeetRequest,
   type MeetResponse,
+  MigrationServiceService,
   PeerServiceService,
   type PrepareResponse,
   readFault,
@@ -459,12 +461,43 @@ describe("a peer that is not the one", () => {
   }
 
   test("a controller may not speak as an agent", async () => {
-    is((await meet("controller", {})) as FaultRead, "PEER_ONLY", /only agents may make this call/);
+    const says =
+      /PeerService\/Meet is for agent, and ferry:\/\/controller\/controller is controller/;
+    is((await meet("controller", {})) as FaultRead, "PEER_ONLY", says);
+  });
+
+  test("an agent may not give orders, and a viewer may look and do nothing", async () => {
+    const abandon = {
+      expectedAgentId: "",
+      migrationId: randomUUID(),
+      order: FinishOrder.ABANDON,
+      wait: undefined,
+      override: undefined,
+    };
+    const finishing = /DestinationService\/Finish is for controller or operator/;
+    for (const name of ["host-1", "viewer"]) {
+      const caller = callerWith(name);
+      const finish = caller.destination.unary(DestinationServiceService.finish, abandon, LIMIT);
+      is(await refusal(finish), "FORBIDDEN", finishing);
+      caller.close();
+    }
+    const controller = callerWith("controller");
+    const sweep = { expectedAgentId: "", sweep: true };
+    const swept = controller.destination.unary(AgentServiceService.listOrphans, sweep, LIMIT);
+    is(await refusal(swept), "FORBIDDEN", /sweep is for operator, and ferry:\/\/controller/);
+    controller.close();
+    const viewer = callerWith("viewer");
+    await viewer.destination.unary(
+      MigrationServiceService.listMigrations,
+      { expectedAgentId: "", guestId: "" },
+      LIMIT,
+    );
+    viewer.close();
   });
 
   test("an agent may not speak for another host", async () => {
     const other = (await meet("host-2", {})) as FaultRead;
-    is(other, "WRONG_PEER", /does not belong to host-1\/source/);
+    is(other, "WRONG_PEER", /ferry:\/\/agent\/host-2 is not host-1\/source/);
   });
 
   test("an agent may not take what was prepared for another, nor hear its key", async () => {
@@ -487,6 +520,12 @@ describe("a peer that is not the one", () => {
     assert.equal((await steps.arrivalIn("prepared")).tethered, true, "nobody met it");
     tether.cancel();
     await steps.arrivalIn("returned");
+    const late = (await meet("host-2", {
+      migrationId,
+      sourceAgentId: "host-2/source",
+      acknowledged: Verdict.RETURNED,
+    })) as FaultRead;
+    is(late, "WRONG_PEER", /was prepared for guest settled of host-1\/source, not for/);
     await steps.abort();
   });
 
@@ -513,7 +552,7 @@ const LIMIT = { timeoutMs: 30_000 };
 /** A caller with one of the certificates that were made for these hosts. */
 function callerWith(name: string): Host {
   const dir = join(bench.hosts.certificatesDir, name);
-  const file = name === "controller" ? "controller" : "host";
+  const file = name.startsWith("host-") ? "host" : name;
   const read = (each: string) => readFileSync(join(dir, each));
   const tls = { ca: read("ca.crt"), cert: read(`${file}.crt`), key: read(`${file}.key`) };
   const { address } = host(2).client.destination;
