@@ -257,7 +257,7 @@ test("a keeper that lives keeps its guest: guarded for an agent, or freed and so
   const host = await testHost(t);
   const guarded = await host.launch("guarded", false);
   const freed = await host.launch("freed", false);
-  await freed.free();
+  freed.free();
   const found = await host.orphans.sweep("alice");
   assert.ok(alive(guarded.qemu.pid) && alive(freed.qemu.pid));
   assert.equal(found.filter(({ swept }) => swept).length, 0);

@@ -3,14 +3,16 @@
 #
 #   keeper.sh RUN_DIRECTORY BINARY ARGUMENT...        descriptor 3: a socket whose other end the agent holds
 #
-# It kills a QEMU whose agent dies before saying `free`; from `free` on it outlives every agent, takes
-# orders from a FIFO, reaps, and leaves a last word. One shell does all of it, blocked in one `read` at
-# a time, so there is no signal to miss and no helper to lose:
+# It kills a QEMU whose agent dies before freeing it; once it is free it outlives every agent, takes
+# orders from a FIFO, reaps, and leaves a last word. An agent frees it by making the file `freed` in the
+# run directory, and nobody has to wait for an answer while the guest stands still: the file is looked
+# for when the agent hangs up, dead or alive. One shell does all of it, blocked in one `read` at a time,
+# so there is no signal to miss and no helper to lose:
 #
-#   until `free`   reads descriptor 3: a line, or the end of file of a dead agent.
-#                  (If QEMU dies by itself meanwhile, the agent sees a zombie and says `reap`.)
-#   after `free`   reads the FIFO: a line from any later agent, or the end of file of a dead QEMU,
-#                  whose standard input is the FIFO's one lasting writer.
+#   bound   reads descriptor 3: a line, or the end of file of an agent that hung up.
+#           (If QEMU dies by itself meanwhile, the agent sees a zombie and says `reap`.)
+#   freed   reads the FIFO: a line from any later agent, or the end of file of a dead QEMU,
+#           whose standard input is the FIFO's one lasting writer.
 #
 # A dead QEMU keeps its pid until it is waited for, and a shell may do that after any command. So right
 # before the signal we look whether the pid's process is our child, which nobody else's is; nothing runs
@@ -48,14 +50,13 @@ echo "started $qemu" >&3
 
 freed=unfreed
 cause=agent_died # unless we read something else
-read -r word <&3 && cause=asked
-case $cause$word in
-askedreap) cause=itself ;;
-askedfree)
-  freed=freed
+if read -r word <&3; then cause=asked; else word=; fi
+[ -e "$run/freed" ] && freed=freed
+exec 3>&-
+case $freed$cause$word in
+*askedreap) cause=itself ;;
+freedagent_died)
   cause=itself
-  echo >&3 # the answer: from here on no agent's death kills this guest
-  exec 3>&-
   while read -r word <&4; do
     [ "$word" = kill ] || continue
     cause=asked

@@ -59,7 +59,7 @@ test("a freed guest that ends while no agent watches leaves no cgroup behind", a
   const host = await testHost(t);
   t.after(() => Promise.all(parents.map((parent) => rmdir(parent)))); // once the host has ended
   const keeper = await host.launch("guest", { cgroups: parents });
-  await keeper.free();
+  keeper.free();
   keeper.letGo();
 
   process.kill(keeper.qemu.pid, "SIGKILL");

@@ -12,7 +12,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { killByIdentity, type ProcessIdentity, stateOf } from "./identity.js";
 import type { KeeperLine } from "./keeper-line.js";
 import { type Death, deathOf, readLastWord, unseenDeath } from "./last-word.js";
-import { fifoPath } from "./run-directory.js";
+import { fifoPath, freedPath } from "./run-directory.js";
 
 export interface Keeper {
   readonly keeper: ProcessIdentity;
@@ -22,10 +22,10 @@ export interface Keeper {
   /** The keeper is gone and QEMU is not: nobody guards it but us. Never settles after `letGo`. */
   readonly keeperGone: Promise<void>;
   /**
-   * From its answer on, no agent's death kills this QEMU. Throws if the keeper did not answer in
-   * time; then it may be freed or not, and the guest must be killed.
+   * When it returns, no agent's death kills this QEMU any more. Throws if the keeper is gone or cannot
+   * be freed; then the guest must be killed.
    */
-  free(): Promise<void>;
+  free(): void;
   /** SIGKILL, again and again until QEMU is reaped. */
   kill(): Promise<void>;
   /** Stops watching and closes what is open here. Kills a QEMU that was not freed, and no other. */
@@ -84,11 +84,11 @@ export class Kept implements Keeper {
     setImmediate(() => this.look()); // one that was found may have lost its keeper long ago
   }
 
-  async free(): Promise<void> {
+  free(): void {
     if (this.#line === undefined) {
       throw new Error("a keeper can be freed only by the agent that launched it");
     }
-    await this.#line.free();
+    this.#line.free(freedPath(this.#runDir));
     this.#follow();
   }
 

@@ -87,7 +87,7 @@ test("a guest's directory, QEMU and keeper are found together, and what the keep
     { kind: "keeper", name: ONE, identity: keeper.keeper, phase: "unfreed" },
   ]);
   assert.equal(before.directory?.path, join(host.dir, ONE));
-  await keeper.free();
+  keeper.free();
   const phase = async () => (await traceOf(host.dir, ONE)).keepers[0]?.phase;
   await until(async () => (await phase()) === "freed", "it has closed its line");
   await killKeeper(keeper);

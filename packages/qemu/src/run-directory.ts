@@ -18,6 +18,11 @@ export function fifoPath(runDir: string): string {
   return join(runDir, "keeper.fifo");
 }
 
+/** There once an agent freed the keeper. */
+export function freedPath(runDir: string): string {
+  return join(runDir, "freed");
+}
+
 /** How QEMU ended, in the keeper's words. */
 export function lastWordPath(runDir: string): string {
   return join(runDir, "last-word");

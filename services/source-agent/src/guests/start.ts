@@ -177,7 +177,7 @@ async function launch(record: GuestRecord, options: StartOptions): Promise<Resid
       },
     };
     await store.guests.update(resident.guestId, resident.record);
-    await keeper.free();
+    keeper.free();
     if (!paused) {
       const answer = await cont(qmp);
       if (answer !== "ran") throw new Error(answer.refused);
