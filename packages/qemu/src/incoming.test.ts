@@ -4,9 +4,8 @@ import { test } from "node:test";
 import { QmpError } from "@ferry/qmp";
 import { toUri } from "./endpoint.js";
 import { lookIncoming, openIncoming, PortTaken } from "./incoming.js";
-import { startOutgoing } from "./outgoing.js";
 import { testHost, until } from "./test-host.js";
-import { freePort, listenUnix, migrationPair } from "./test-migration.js";
+import { freePort, listenUnix, migrationPair, startOutgoing } from "./test-migration.js";
 
 test("a port that somebody has is told apart, and the next one is taken", async (t) => {
   const host = await testHost(t);

@@ -28,11 +28,13 @@ export type IncomingNews =
 /** Lets QEMU, launched with `-incoming defer`, listen. May be called again after PortTaken. */
 export async function openIncoming(qmp: Qmp, endpoint: Endpoint): Promise<void> {
   // Found out before QEMU tries: a newer one (seen: 10.0, 11.1) that tried in vain never listens again.
-  if (endpoint.kind === "tcp" && (await isTaken(endpoint))) {
-    throw new PortTaken(`port ${endpoint.port} on ${endpoint.host} is taken`);
-  }
-  await setCapabilities(qmp, WANTED);
-  await setParameters(qmp, await setCredentials(qmp, "server", keyDirOf(endpoint)));
+  const [taken, encryption] = await Promise.all([
+    endpoint.kind === "tcp" && isTaken(endpoint),
+    setCredentials(qmp, "server", keyDirOf(endpoint)),
+    setCapabilities(qmp, WANTED),
+  ]);
+  if (taken) throw new PortTaken(`a port that QEMU should listen on is taken: ${toUri(endpoint)}`);
+  await setParameters(qmp, encryption);
   await listen(qmp, { uri: toUri(endpoint) });
 }
 

@@ -26,13 +26,14 @@ export {
   removeSwept,
 } from "./orphans-sweep.js";
 export {
+  beginOutgoing,
   cancelOutgoing,
   continueOutgoing,
   type OutgoingNews,
   type OutgoingOptions,
   putBackOutgoing,
+  readyOutgoing,
   setDowntimeLimit,
-  startOutgoing,
   watchOutgoing,
   yankOutgoing,
 } from "./outgoing.js";

@@ -12,7 +12,6 @@ import {
   continueOutgoing,
   putBackOutgoing,
   setDowntimeLimit,
-  startOutgoing,
   yankOutgoing,
 } from "./outgoing.js";
 import { fingerprintOutgoing, lookOutgoing, migrationBlockers } from "./outgoing-look.js";
@@ -25,6 +24,7 @@ import {
   listenUnix,
   migrationPair,
   type Pair,
+  startOutgoing,
   waiting,
 } from "./test-migration.js";
 import { cont, look } from "./vcpu.js";

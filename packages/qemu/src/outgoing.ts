@@ -36,15 +36,22 @@ export type OutgoingNews =
   /** Over, in QEMU's word: "completed", "failed" or "cancelled". */
   | { readonly kind: "ended"; readonly status: string };
 
-/** Begins to send. The copy goes on without us: `watchOutgoing` and `lookOutgoing` tell how. */
-export async function startOutgoing(qmp: Qmp, options: OutgoingOptions): Promise<void> {
+/** Sets everything that the copy needs. Nothing moves yet, and nobody is dialled. */
+export async function readyOutgoing(qmp: Qmp, options: OutgoingOptions): Promise<void> {
   const { to, bandwidthBytesPerSecond, downtimeLimitMs } = options;
-  await setCapabilities(qmp, WANTED);
+  const [encryption] = await Promise.all([
+    setCredentials(qmp, "client", keyDirOf(to)),
+    setCapabilities(qmp, WANTED),
+  ]);
   await setParameters(qmp, {
-    ...(await setCredentials(qmp, "client", keyDirOf(to))),
+    ...encryption,
     "max-bandwidth": bandwidthBytesPerSecond || BANDWIDTH_UNLIMITED,
     "downtime-limit": downtimeLimitMs,
   });
+}
+
+/** Begins to send. The copy goes on without us: `watchOutgoing` and `lookOutgoing` tell how. */
+export async function beginOutgoing(qmp: Qmp, to: Endpoint): Promise<void> {
   await qmp.execute("migrate", { uri: toUri(to) });
 }
 

@@ -31,8 +31,10 @@ ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 export async function writePskFile(dir: string, keyHex: string): Promise<void> {
   if (!KEY.test(keyHex)) throw new Error("a migration's key must be 16 to 64 bytes in hexadecimal");
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  await writePrivate(join(dir, "dh-params.pem"), DH_PARAMETERS);
-  await writePrivate(join(dir, "keys.psk"), `${USERNAME}:${keyHex}\n`);
+  await Promise.all([
+    writePrivate(join(dir, "dh-params.pem"), DH_PARAMETERS),
+    writePrivate(join(dir, "keys.psk"), `${USERNAME}:${keyHex}\n`),
+  ]);
 }
 
 /** The migration is over: its key is of no use to anybody. Ones that are gone already are no error. */

@@ -5,7 +5,13 @@ import type { Qmp } from "@ferry/qmp";
 import type { Endpoint } from "./endpoint.js";
 import { type IncomingNews, openIncoming, watchIncoming } from "./incoming.js";
 import type { Keeper } from "./keeper.js";
-import { type OutgoingNews, watchOutgoing } from "./outgoing.js";
+import {
+  beginOutgoing,
+  type OutgoingNews,
+  type OutgoingOptions,
+  readyOutgoing,
+  watchOutgoing,
+} from "./outgoing.js";
 import { writePskFile } from "./psk.js";
 import type { TestHost } from "./test-host.js";
 import { cont } from "./vcpu.js";
@@ -77,6 +83,12 @@ export async function listenTcp(
   const listening = { kind: "tcp", host: "127.0.0.1", port } as const;
   await openIncoming(destination, { ...listening, key: { dir: there } });
   return { ...listening, key: { dir: here } };
+}
+
+/** Sends the guest there. */
+export async function startOutgoing(qmp: Qmp, options: OutgoingOptions): Promise<void> {
+  await readyOutgoing(qmp, options);
+  await beginOutgoing(qmp, options.to);
 }
 
 /** A port that nobody had a moment ago. */

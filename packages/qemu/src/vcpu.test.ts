@@ -3,9 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { QmpSilence } from "@ferry/qmp";
-import { continueOutgoing, startOutgoing } from "./outgoing.js";
+import { continueOutgoing } from "./outgoing.js";
 import { testHost, until } from "./test-host.js";
-import { listenUnix, migrationPair } from "./test-migration.js";
+import { listenUnix, migrationPair, startOutgoing } from "./test-migration.js";
 import { cont, look, powerdown, stop } from "./vcpu.js";
 
 test("a guest runs, stops and hears its power button", async (t) => {

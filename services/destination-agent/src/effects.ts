@@ -45,12 +45,9 @@ const EFFECTS: Record<DestinationEffect, (arrival: Arrival) => Promise<void>> = 
 async function launch(arrival: Arrival): Promise<void> {
   const { host, record } = arrival;
   const { spec, runDir, accelerator } = record.guest;
+  const key = randomBytes(32).toString("hex");
   arrival.launching = true;
   try {
-    // Both take a few milliseconds and neither needs the other: an agent that dies in between
-    // leaves either a record without QEMU, or nothing, since the keeper dies with it.
-    const accepted = arrival.accept();
-    accepted.catch(() => {}); // awaited below; a QEMU that cannot start must not hide it
     await makeRunDirectory(runDir);
     const keeper = await launchQemu({
       runDir,
@@ -68,10 +65,17 @@ async function launch(arrival: Arrival): Promise<void> {
     });
     guard(arrival, keeper);
     if (arrival.killWanted) return;
+    // Written while QEMU starts. An agent that dies in between leaves either a record without QEMU,
+    // or nothing, since the keeper dies with it.
+    const accepted = arrival.accept();
+    const keyWritten = encrypted(arrival) ? writePskFile(keyDirIn(runDir), key) : undefined;
+    const written = Promise.all([accepted, keyWritten]);
+    written.catch(() => {}); // awaited below; a QEMU that cannot start must not hide it
     arrival.qmp = await openMonitor(join(runDir, "destination.qmp"), keeper);
     follow(arrival);
-    await listen(arrival);
-    await accepted;
+    await keyWritten;
+    await listen(arrival, key);
+    await written;
     // Both agents of a host write their own record first and look for the other's afterwards: of a
     // Start and a Prepare that race for one guest, at least one sees the other.
     if (await host.store.guestExists(arrival.guestId)) {
@@ -128,12 +132,11 @@ export function follow(arrival: Arrival): void {
 }
 
 /** Opens the incoming side on the transport that Prepare asked for, with a key of its own. */
-async function listen(arrival: Arrival): Promise<void> {
+async function listen(arrival: Arrival, key: string): Promise<void> {
   const { host, record, qmp } = arrival;
   if (qmp === undefined) return;
   const { runDir } = record.guest;
   const { migration } = host.config;
-  const key = randomBytes(32).toString("hex");
   if (record.arrival.transport === "tunnel") {
     const path = join(runDir, "incoming");
     await openIncoming(qmp, { kind: "unix", path });
@@ -148,9 +151,7 @@ async function listen(arrival: Arrival): Promise<void> {
     arrival.endpoint = { host: migration.advertiseHost ?? "", port: arrival.tunnel.port, key };
     return;
   }
-  const keyDir = keyDirIn(runDir);
-  const encrypted = record.arrival.transport === "direct";
-  if (encrypted) await writePskFile(keyDir, key);
+  const secret = encrypted(arrival);
   for (const port of host.ports.free()) {
     host.ports.take(port);
     arrival.port = port;
@@ -159,7 +160,7 @@ async function listen(arrival: Arrival): Promise<void> {
         kind: "tcp",
         host: migration.listenHost,
         port,
-        ...(encrypted ? { key: { dir: keyDir } } : {}),
+        ...(secret ? { key: { dir: keyDirIn(runDir) } } : {}),
       });
     } catch (error) {
       host.ports.giveBack(port);
@@ -167,13 +168,18 @@ async function listen(arrival: Arrival): Promise<void> {
       if (error instanceof PortTaken) continue; // somebody else on this machine has it
       throw error;
     }
-    arrival.endpoint = { host: migration.advertiseHost ?? "", port, key: encrypted ? key : "" };
+    arrival.endpoint = { host: migration.advertiseHost ?? "", port, key: secret ? key : "" };
     return;
   }
   throw new Error(
     `no port is free for an incoming migration in ${migration.portFirst}-${migration.portLast}: ` +
       "widen migration.port_first..port_last in the configuration",
   );
+}
+
+/** QEMU itself encrypts: in a tunnel the agents do. */
+function encrypted({ record }: Arrival): boolean {
+  return record.arrival.transport === "direct";
 }
 
 /** SIGKILL, until reaped. Many guests are killed in parallel: each has its own keeper. */
@@ -189,14 +195,13 @@ async function kill(arrival: Arrival): Promise<void> {
   await arrival.hear("qemuGone");
 }
 
-/** The keeper must have answered before `landing` is written: an old one would kill a landed guest. */
+/** The keeper must be free before `landing` is written: a bound one would kill a landed guest. */
 async function freeKeeper(arrival: Arrival): Promise<void> {
-  const { qmp } = arrival;
-  const freed = arrival.keeper?.free();
+  const { qmp, keeper } = arrival;
   // Asked meanwhile, so that nobody has to wait for the answer in the blackout.
   if (qmp !== undefined) arrival.looked = look(qmp).catch(() => undefined);
   try {
-    await freed;
+    keeper?.free();
     await arrival.hear("freed");
   } catch (error) {
     arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "keeper not freed");

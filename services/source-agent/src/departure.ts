@@ -24,7 +24,7 @@ import {
 } from "@ferry/protocol";
 import type { Progress } from "@ferry/qemu";
 import type { Tunnel } from "@ferry/tunnel";
-import { act, fingerprint } from "./effects.js";
+import { act, fingerprint, ready } from "./effects.js";
 import type { Host } from "./host.js";
 import type { MeetCall } from "./meet-call.js";
 import type { Resident } from "./resident.js";
@@ -90,6 +90,8 @@ export class Departure {
   meet: MeetCall | undefined;
   endpoint: Endpoint | undefined;
   tunnel: Tunnel | undefined;
+  /** QEMU is being told how and where to send. Undefined: it was told nothing by this agent. */
+  readied: ReturnType<typeof ready> | undefined;
   /** QEMU is being told to send. Never rejects. */
   sending: Promise<void> | undefined;
   progress: Progress | undefined;
@@ -105,6 +107,8 @@ export class Departure {
   perished = false;
   /** A person stood in for the destination: who, and why. */
   overridden: string | undefined;
+  /** It was under way when this agent started, and what QEMU was told by then is not known. */
+  readonly found: boolean;
   /** It has ended, and its traces are gone: QEMU is as before, or its record and directory removed. */
   tidied = false;
   /** The downtime limit was raised to what was asked for. */
@@ -135,8 +139,9 @@ export class Departure {
     this.over = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.wentOn = phase !== "idle";
-    if (phase !== "idle") this.#accepted = Promise.resolve();
+    this.found = phase !== "idle";
+    this.wentOn = this.found;
+    if (this.found) this.#accepted = Promise.resolve();
     this.#driver = new Driver(source, phase, {
       write: (next) => this.#write(next),
       act: (effect) => act(this, effect),
@@ -338,6 +343,8 @@ export class Departure {
       port: endpoint.port,
       key: endpoint.key,
     };
+    this.readied = ready(this);
+    this.readied.catch(() => {}); // told by `send`, or of no interest
     void this.hear("met");
   }
 
@@ -432,6 +439,7 @@ export class Departure {
   }
 
   #moved(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }): void {
+    this.meet?.restate(); // first: the guest may stand still until the destination hears it
     const { log, metrics } = this.host;
     this.#unwritten = "";
     const now = performance.now();
@@ -454,7 +462,6 @@ export class Departure {
         `${step.from} → ${step.to}`,
       );
     }
-    this.meet?.restate();
     if (step.from !== step.to && step.to === "performing") this.#foresee("released");
     if (this.settled) this.#settle();
     this.changes.bump();

@@ -5,18 +5,20 @@
 import { join } from "node:path";
 import type { SourceEffect } from "@ferry/protocol";
 import {
+  beginOutgoing,
   cancelOutgoing,
   cont,
   continueOutgoing,
+  type Endpoint,
   fingerprintOutgoing,
   look,
   lookOutgoing,
   type Outgoing,
   ProgressMeter,
   putBackOutgoing,
+  readyOutgoing,
   removePskFile,
   setDowntimeLimit,
-  startOutgoing,
   watchOutgoing,
   writePskFile,
   yankOutgoing,
@@ -90,17 +92,26 @@ function migrate(departure: Departure): Promise<void> {
   return departure.sending;
 }
 
+/**
+ * Tells QEMU how it will send, and where to. Nothing of the guest moves: so it is done while
+ * `performing` is being written.
+ */
+export async function ready(departure: Departure): Promise<Endpoint> {
+  const to = await route(departure);
+  await readyOutgoing(monitor(departure), {
+    to,
+    bandwidthBytesPerSecond: departure.record.bandwidthBytesPerSecond,
+    downtimeLimitMs: DOWNTIME_HELD_MS,
+  });
+  return to;
+}
+
 async function send(departure: Departure): Promise<void> {
-  const { record, endpoint } = departure;
   try {
     const qmp = monitor(departure);
-    if (endpoint === undefined) throw new Error("the destination named no endpoint");
+    if (departure.readied === undefined) throw new Error("the destination named no endpoint");
     follow(departure, qmp);
-    await startOutgoing(qmp, {
-      to: await route(departure),
-      bandwidthBytesPerSecond: record.bandwidthBytesPerSecond,
-      downtimeLimitMs: DOWNTIME_HELD_MS,
-    });
+    await beginOutgoing(qmp, await departure.readied);
     void watch(departure, qmp);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -110,7 +121,7 @@ async function send(departure: Departure): Promise<void> {
 }
 
 /** Where QEMU sends to: the destination's QEMU itself, or this end of the tunnel. */
-async function route(departure: Departure) {
+async function route(departure: Departure): Promise<Endpoint> {
   const { record, endpoint, host, resident } = departure;
   const { runDir } = resident.record.guest;
   if (endpoint === undefined) throw new Error("the destination named no endpoint");
@@ -125,13 +136,13 @@ async function route(departure: Departure) {
       security: host.tunnelSecurity(record.destinationAgentId),
     });
     departure.tunnel = tunnel;
-    return { kind: "unix" as const, path };
+    return { kind: "unix", path };
   }
   const { host: address, port } = endpoint;
-  if (record.transport === "direct_plain") return { kind: "tcp" as const, host: address, port };
+  if (record.transport === "direct_plain") return { kind: "tcp", host: address, port };
   const dir = keyDirIn(runDir);
   await writePskFile(dir, endpoint.key);
-  return { kind: "tcp" as const, host: address, port, key: { dir } };
+  return { kind: "tcp", host: address, port, key: { dir } };
 }
 
 function keyDirIn(runDir: string): string {
@@ -359,6 +370,7 @@ async function kill(departure: Departure): Promise<void> {
 
 /** After a migration that was given up, QEMU is set as if there had been none. */
 export async function putBack(departure: Departure): Promise<void> {
+  await departure.readied?.catch(() => {}); // what it set is put back, not what it is about to set
   await departure.tunnel?.stop();
   const { qmp } = departure.resident;
   const { runDir } = departure.resident.record.guest;
