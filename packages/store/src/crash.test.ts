@@ -94,8 +94,12 @@ const land: Step = {
 };
 const annotate: Step = {
   does: "annotate",
-  take: ({ endings }) => endings.annotate("m", { migrationId: "m" }),
+  take: async ({ guests, endings }) => {
+    await rescue(guests, endings);
+    await endings.annotate("m", { migrationId: "m" });
+  },
 };
+const clear: Step = { does: "clear", take: ({ arrivals }) => arrivals.clear("m"), lossy: true };
 const acknowledge: Step = { does: "acknowledge", take: ({ endings }) => endings.acknowledge("m") };
 const stop: Step = {
   does: "stop the guest",
@@ -116,8 +120,8 @@ const sweep: Step = {
 
 const LIVES: readonly (readonly Step[])[] = [
   [create, update("landing"), land, annotate, acknowledge, stop],
-  [create, jot("prepared"), end("returned"), annotate, acknowledge, sweep],
-  [create, update("landing"), end("perished")],
+  [create, jot("prepared"), end("returned"), clear, annotate, acknowledge, sweep],
+  [create, update("landing"), end("perished"), clear],
   [create, foresee("landing"), update("landing"), update("relanding"), land, annotate],
   [create, foresee("landing"), jot("other"), update("other"), end("returned")],
 ];
@@ -180,20 +184,22 @@ async function everyRefusal(life: readonly Step[], code: string): Promise<void> 
     const store = await open(disk);
     const target = disk.steps + refused;
     disk.refuse = (step) => (step === target ? code : undefined);
+    // Looking takes the ending out of a landed guest's folder, which may be what is refused.
+    const look = () => seen(store).catch(() => seen(store));
     for (const [index, step] of life.entries()) {
       const where = `change ${refused} refused, in "${step.does}"`;
       try {
         await step.take(store);
       } catch (error) {
         assert.ok(error instanceof StoreUnwritable, `${where}: ${String(error)}`);
-        const state = await seen(store);
+        const state = await look();
         assert.ok(states.slice(index, index + 2).includes(state), `${where}: ${state}`);
         await step.take(store);
       }
       const afterPowerLoss = await seen(await open(disk.after("power lost")));
       const kept = states.slice(lastKept(life, index + 1), index + 2);
       assert.ok(kept.includes(afterPowerLoss), `${where}, power lost: ${afterPowerLoss}`);
-      assert.equal(await seen(store), states[index + 1], where);
+      assert.equal(await look(), states[index + 1], where);
     }
     if (disk.steps <= target) return;
   }

@@ -134,7 +134,9 @@ describe("on a real file system", () => {
     );
     await assert.rejects(arrivals.update("lands", large), unwritable("ENOSPC"));
     await arrivals.handOver("lands", "landed", guests, "g");
+    await endings.rescue(guests, "g", "landed");
     await arrivals.end("returns", "returned");
+    await arrivals.clear("returns");
 
     assert.deepEqual(await guests.read("g"), { text: "lands" });
     assert.deepEqual(await endings.ids(), ["lands", "returns"]);

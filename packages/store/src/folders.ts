@@ -132,8 +132,7 @@ export class Folders<Body> {
     await this.#forget(id);
     await writing(to, async () => {
       await this.#move(this.folder(id), to);
-      await this.#disk.syncDirectory(other.path);
-      await this.#disk.syncDirectory(this.path);
+      await Promise.all([other, this].map(({ path }) => this.#disk.syncDirectory(path)));
     });
   }
 

@@ -84,7 +84,10 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
     return bodies.filter((body) => body !== undefined);
   }
 
-  /** Ends a migration. Repeating it does no harm; ending it otherwise is refused. */
+  /**
+   * Ends a migration; `clear` removes what is left of it. Repeating it does no harm; ending it
+   * otherwise is refused.
+   */
   async end(id: string, phase: Phase): Promise<void> {
     assert.ok(this.#phases.includes(phase), `"${phase}" is a phase a migration can end in`);
     const folder = this.#folders.folder(id);
@@ -92,10 +95,17 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
       await this.#endings.stamp(folder, id, phase);
       await this.#endings.take(folder, id, phase);
     }
+  }
+
+  /** Removes the folder of a migration that has ended; left undone, it is done at the next start. */
+  async clear(id: string): Promise<void> {
     await this.#folders.remove(id).catch(ignoreUnwritable);
   }
 
-  /** Ends a migration by handing its folder over. Repeating it does no harm. */
+  /**
+   * Ends a migration by handing its folder over, with its ending in it: `Endings.rescue` takes it
+   * out. Repeating it does no harm.
+   */
   async handOver(id: string, phase: Phase, guests: Folders<unknown>, name: string): Promise<void> {
     if (await this.#endings.isEnded(id, phase)) return;
     const landed = guests.folder(name);
@@ -106,7 +116,6 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
       await this.#endings.stamp(this.#folders.folder(id), id, phase);
       await this.#folders.moveTo(id, guests, name);
     }
-    await this.#endings.rescue(guests, name, phase).catch(ignoreUnwritable);
   }
 
   /** Forgets endings that were acknowledged and are old enough. Returns their ids. */

@@ -73,6 +73,7 @@ export async function openDestinationStore(
       endings,
       phases: PHASES,
     });
+    /** The ending of a landing lies in its guest's folder until somebody takes it out. */
     const rescue = async () => {
       for (const id of await guests.ids()) await endings.rescue(guests, id, "landed");
     };
@@ -86,20 +87,25 @@ export async function openDestinationStore(
         foresee: (id, record) => arrivals.foresee(id, record),
         update: (id, record, durability) => arrivals.update(id, record, durability),
         land: (id, guestId) => arrivals.handOver(id, "landed", guests, guestId),
-        end: (id, phase) => arrivals.end(id, phase),
+        end: async (id, phase) => {
+          await arrivals.end(id, phase);
+          await arrivals.clear(id); // or the source agent would take the guest for one that arrives
+        },
         list: () => arrivals.list(),
       },
       endings: {
-        // The disk may have refused to take the ending of a landing out of its guest's folder.
         list: async () => {
           await rescue();
           return endings.list();
         },
         annotate: async (id, more) => {
-          await rescue();
+          if (!(await endings.exists(id))) await rescue();
           await endings.annotate(id, more);
         },
-        acknowledge: (id) => endings.acknowledge(id),
+        acknowledge: async (id) => {
+          if (!(await endings.exists(id))) await rescue();
+          return endings.acknowledge(id);
+        },
         sweep: (now) => arrivals.sweep(now),
       },
       guestExists: (guestId) => guests.exists(guestId),

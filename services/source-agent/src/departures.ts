@@ -143,21 +143,24 @@ export class Departures {
     const { resident } = departure;
     this.#ended.set(departure.migrationId, viewOf(departure));
     if (resident.migrationId === departure.migrationId) resident.migrationId = "";
-    departure.tidied = departure.record.arrival === "0"; // nothing moved: QEMU heard nothing of it
+    departure.tidied = departure.readied === undefined && !departure.found; // QEMU heard nothing of it
     try {
       if (!departure.tidied) {
         await putBack(departure).catch((error: unknown) =>
           log.warn({ migration_id: departure.migrationId, err: error }, "QEMU not put back"),
         );
       }
-      if (departure.phase === "departed") await this.residents.remove(resident);
-      await resident.look();
+      // A caller waits for all of this, and none of it for the rest.
+      await Promise.all([
+        departure.phase === "departed" ? this.residents.remove(resident) : resident.look(),
+        store.departures.clear(departure.migrationId),
+        store.endings.annotate(departure.migrationId, {
+          arrival: departure.record.arrival,
+          ...(departure.overridden === undefined ? {} : { overridden: departure.overridden }),
+          ...(departure.failure === undefined ? {} : { reason: departure.failure.description }),
+        }),
+      ]);
       resident.changes.bump();
-      await store.endings.annotate(departure.migrationId, {
-        arrival: departure.record.arrival,
-        ...(departure.overridden === undefined ? {} : { overridden: departure.overridden }),
-        ...(departure.failure === undefined ? {} : { reason: departure.failure.description }),
-      });
     } catch (error) {
       log.warn({ migration_id: departure.migrationId, err: error }, "not tidied away");
     }
