@@ -55,6 +55,8 @@ export class Walk {
   #why: Why | undefined;
   #holding = false;
   #ended = false;
+  /** The last look at a guest that has landed, taken while the source is asked to confirm. */
+  #looked: ReturnType<typeof look> | undefined;
   /** The last row each speaker led to, so that a repeat is told once. */
   readonly #told = new Map<Call, RowId>();
   readonly #startedAt = performance.now();
@@ -119,7 +121,10 @@ export class Walk {
     const decided = this.#known.verdict !== undefined;
     this.#known = learn(this.#known, told);
     // Once there is a verdict, Confirm has another limit: it counts from here.
-    if (!decided && this.#known.verdict !== undefined) this.#asked.get("confirm")?.answered();
+    if (!decided && this.#known.verdict !== undefined) {
+      this.#asked.get("confirm")?.answered();
+      if (this.#known.verdict === "landed") this.#looked = look(this.options, "landed");
+    }
     const row = decide(this.#known, told);
     const { move, next } = ROWS[row];
     this.#why = betterWhy(this.#why, whyOf(row, told));
@@ -241,7 +246,7 @@ export class Walk {
     this.#ended = true;
     const { verdict: told, kept } = this.#known;
     const verdict = told ?? (kept || row === "abort-early" ? "returned" : "pending");
-    const looked = await look(this.options, verdict);
+    const looked = await (this.#looked ?? look(this.options, verdict));
     const outcome: Outcome = {
       migrationId: this.options.migrationId,
       guestId: this.options.guestId,
