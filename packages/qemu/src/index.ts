@@ -2,6 +2,7 @@ export { type AdoptOptions, adoptQemu } from "./adopt.js";
 export type { CgroupPlacement } from "./cgroup.js";
 export { type CommandLineOptions, commandLine } from "./command-line.js";
 export { consolePath } from "./console.js";
+export { CONVERGENCES, type Convergence } from "./convergence.js";
 export { type CpuDifference, compareCpu, expandCpu, expandCpuOnHost } from "./cpu.js";
 export type { Endpoint } from "./endpoint.js";
 export type { ProcessIdentity } from "./identity.js";

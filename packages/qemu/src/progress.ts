@@ -3,6 +3,7 @@
  * grows at every pass: a person who watches wants a bar that does not run backwards and a guess that
  * is left out when there is none.
  */
+import { type Convergence, type ConvergenceSeen, converge } from "./convergence.js";
 import type { Outgoing } from "./outgoing-look.js";
 
 export interface Progress {
@@ -17,6 +18,9 @@ export interface Progress {
   /** Undefined while the guest dirties memory as fast as it is sent, or nothing is known. */
   readonly etaMs: number | undefined;
   readonly expectedDowntimeMs: number;
+  /** The least that was left at the start of a pass over the memory. */
+  readonly bestRemainingBytes: number;
+  readonly convergence: Convergence;
 }
 
 /** The most that is shown of a copy that is not complete. */
@@ -25,12 +29,14 @@ const RATIO_UNFINISHED_MAX = 0.99;
 /** One per migration. */
 export class ProgressMeter {
   #ratio = 0;
+  #seen: ConvergenceSeen | undefined;
 
-  measure(seen: Outgoing): Progress {
+  measure(seen: Outgoing, atMs = performance.now()): Progress {
     const { totalBytes, remainingBytes, transferBytesPerSecond, dirtyBytesPerSecond } = seen;
     const done = seen.state === "completed";
     const ratio = totalBytes > 0 ? (totalBytes - remainingBytes) / totalBytes : 0;
     this.#ratio = done ? 1 : Math.max(this.#ratio, Math.min(ratio, RATIO_UNFINISHED_MAX));
+    this.#seen = converge(this.#seen, { ...seen, atMs });
     const gain = transferBytesPerSecond - dirtyBytesPerSecond;
     return {
       transferredBytes: seen.transferredBytes,
@@ -42,6 +48,8 @@ export class ProgressMeter {
       ratio: this.#ratio,
       etaMs: done ? 0 : gain > 0 && totalBytes > 0 ? (remainingBytes / gain) * 1000 : undefined,
       expectedDowntimeMs: seen.expectedDowntimeMs,
+      bestRemainingBytes: this.#seen.bestRemainingBytes,
+      convergence: this.#seen.convergence,
     };
   }
 }
