@@ -44,6 +44,7 @@ export function certificatesOf(
     policy,
   }: { readonly log: Logger; readonly metrics: Metrics; readonly policy: PolicyInForce },
 ): Certificates | undefined {
+  metrics.plaintext.set(config.plaintext ? 1 : 0);
   if (config.plaintext) {
     log.warn(
       "plaintext: true: anybody who reaches this agent's port can command it and pose as another agent; it is for trials only",

@@ -6,6 +6,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { splitAddress } from "./config.js";
+import { metricsText } from "./metrics-text.js";
 
 const CONNECTIONS_MAX = 64;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -26,6 +27,14 @@ export interface MetricsEndpoint {
 }
 
 export async function serveMetrics(options: MetricsEndpointOptions): Promise<MetricsEndpoint> {
+  /** Whoever asks while a text is being made gets that one: many askers cost no more than one. */
+  let making: Promise<string> | undefined;
+  const text = () => {
+    making ??= make(options).finally(() => {
+      making = undefined;
+    });
+    return making;
+  };
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -39,7 +48,13 @@ export async function serveMetrics(options: MetricsEndpointOptions): Promise<Met
       }
       switch (url?.split("?")[0]) {
         case "/metrics":
-          tell(response, options).catch(() => answer(response, 500, "metrics are out of order\n"));
+          text().then(
+            (made) => {
+              response.setHeader("Content-Type", options.registry.contentType);
+              answer(response, 200, made);
+            },
+            () => answer(response, 500, "metrics are out of order\n"),
+          );
           return;
         case "/readyz":
           if (options.ready()) answer(response, 200, "serving\n");
@@ -68,13 +83,9 @@ export async function serveMetrics(options: MetricsEndpointOptions): Promise<Met
   };
 }
 
-async function tell(
-  response: ServerResponse,
-  { registry, refresh }: MetricsEndpointOptions,
-): Promise<void> {
+async function make({ registry, refresh }: MetricsEndpointOptions): Promise<string> {
   await refresh?.();
-  const text = await registry.metrics();
-  answer(response.setHeader("Content-Type", registry.contentType), 200, text);
+  return metricsText(registry);
 }
 
 function answer(response: ServerResponse, status: number, text: string): void {

@@ -1,12 +1,16 @@
 /*
  * What an agent counts. Each metric answers a question somebody asks at night; labels are unions of
- * words, never ids, so there are a few hundred series at most. Labels that are known beforehand are
- * initialised: a series that does not exist cannot be alerted on.
+ * words, so there are a few hundred series at most. Ids are labels in two places, each with a bound: a migration's
+ * own series (migration-metrics.ts), and which guests run here. Labels that are known beforehand are
+ * initialised: a series that does not exist cannot be alerted on. docs/metrics.md is drawn from here.
  */
 import { REASONS } from "@ferry/contract";
 import { status } from "@grpc/grpc-js";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { AgentRole } from "./config.js";
+import { journalMetrics } from "./measured-disk.js";
+import { registerMigrationMetrics } from "./migration-metrics.js";
+import { MigrationSeries } from "./migration-series.js";
 import { VERSION } from "./version.js";
 
 const CAUSES = [
@@ -25,7 +29,7 @@ const DENIALS = Object.entries(REASONS).flatMap(([reason, { code }]) =>
 );
 const OUTCOMES: Record<AgentRole, readonly string[]> = {
   source: ["succeeded", "failed", "cancelled"],
-  destination: ["succeeded", "failed", "tether_lost"],
+  destination: ["succeeded", "failed", "tether_lost", "perished"],
 };
 const SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000];
 
@@ -35,15 +39,23 @@ export interface MetricsOptions {
   readonly role: AgentRole;
   /** Node.js's own metrics and the event loop's delay; off where many agents share a process. */
   readonly process?: boolean;
+  /** Which migrations have series of their own. */
+  readonly series?: MigrationSeries;
 }
 
-export function makeMetrics({ role, process: withProcess = true }: MetricsOptions) {
+export function makeMetrics({
+  role,
+  process: withProcess = true,
+  series = new MigrationSeries(),
+}: MetricsOptions) {
   const registry = new Registry();
   const registers = [registry];
   if (withProcess) collectDefaultMetrics({ register: registry });
 
   const metrics = {
     registry,
+    /** Told by each migration of itself. */
+    series,
     active: new Gauge({
       name: "ferry_migrations_active",
       help: "Migrations under way at this agent, by phase.",
@@ -119,10 +131,23 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
     }),
     guests: new Gauge({
       name: "ferry_guests",
-      help: "Guests at this agent: living here (source) or arriving (destination), by state.",
-      labelNames: ["role", "state"] as const,
+      help: "Guests at this agent, by state: living here (source; finished) or arriving (destination). An arriving guest that is not tethered dies, or its agent is mending what another left behind.",
+      labelNames: ["role", "state", "tethered", "finished"] as const,
       registers,
     }),
+    owner: new Gauge({
+      name: "ferry_guest_owner_info",
+      help: "Always 1, for every guest that this host runs or is about to run. Two hosts that say so of one guest run it twice.",
+      labelNames: ["guest_id", "host_id"] as const,
+      registers,
+    }),
+    meets: new Gauge({
+      name: "ferry_meets_connected",
+      help: "Meet streams that are up: at a source, those on which the destination spoke a moment ago.",
+      labelNames: ["role"] as const,
+      registers,
+    }),
+    journal: journalMetrics(registers),
     orphans: new Gauge({
       name: "ferry_orphans",
       help: "What no guest and no migration of this host owns, as it was last looked for: at the start, and by ListOrphans.",
@@ -164,15 +189,22 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
       labelNames: ["file"] as const, // tls | policy
       registers,
     }),
+    plaintext: new Gauge({
+      name: "ferry_plaintext",
+      help: "1 if this agent speaks without TLS: anybody on its network may move its guests.",
+      registers,
+    }),
+    build: new Gauge({
+      name: "ferry_build_info",
+      help: "Always 1; the labels say what runs here. `qemu_versions` are those of this host's QEMU and of its guests', once they are known.",
+      labelNames: ["role", "host_id", "version", "protocol", "qemu_versions"] as const,
+      registers,
+    }),
     calls: callMetrics(registers),
   };
 
-  new Gauge({
-    name: "ferry_build_info",
-    help: "Always 1; the labels say what runs here.",
-    labelNames: ["role", "version"] as const,
-    registers,
-  }).set({ role, version: VERSION }, 1);
+  registerMigrationMetrics(role, series, registers);
+  metrics.meets.set({ role }, 0);
   metrics.overrides.inc({ role }, 0);
   metrics.conflicts.inc({ role }, 0);
   for (const gauge of [metrics.perished, metrics.peerSilent, metrics.stateUnwritable]) {
@@ -193,6 +225,29 @@ export function makeMetrics({ role, process: withProcess = true }: MetricsOption
     metrics.downtime.zero({ mode: "precopy" });
   }
   return metrics;
+}
+
+/** Says what runs here. Repeating it is no harm; what was said before is taken back. */
+export function tellBuild(
+  { build }: Pick<Metrics, "build">,
+  it: {
+    readonly role: AgentRole;
+    readonly hostId: string;
+    readonly protocolVersion: number;
+    readonly qemuVersions: Iterable<string>;
+  },
+): void {
+  build.reset();
+  build.set(
+    {
+      role: it.role,
+      host_id: it.hostId,
+      version: VERSION,
+      protocol: String(it.protocolVersion),
+      qemu_versions: [...new Set(it.qemuVersions)].filter(Boolean).sort().join(","),
+    },
+    1,
+  );
 }
 
 /** The names every gRPC dashboard knows. msg_* count the messages of unary calls too. */

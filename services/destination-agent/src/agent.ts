@@ -11,6 +11,7 @@ import {
   type Logger,
   lookAtQemu,
   makeMetrics,
+  measuredDisk,
   migrationHandlers,
   orphansHandler,
   policyOf,
@@ -18,6 +19,7 @@ import {
   type RunningAgent,
   serve,
   serveMetrics,
+  tellBuild,
   tunnelSecurity,
 } from "@ferry/agent-kit";
 import {
@@ -29,12 +31,12 @@ import {
   toStatus,
 } from "@ferry/contract";
 import { installKeeper } from "@ferry/qemu";
-import { AuditLog } from "@ferry/store";
+import { AuditLog, realDisk } from "@ferry/store";
 import { Tethers } from "@ferry/tether";
 import type { AdmissionHost } from "./admission.js";
 import { Arrivals } from "./arrivals.js";
 import { finishHandler } from "./finish.js";
-import { infoHandler } from "./info.js";
+import { infoHandler, PROTOCOL_VERSION } from "./info.js";
 import { meetHandler } from "./meet.js";
 import { migrationsKnown } from "./migrations.js";
 import { orphansOf } from "./orphans.js";
@@ -42,6 +44,7 @@ import { Ports } from "./ports.js";
 import { prepareHandler } from "./prepare.js";
 import { recover } from "./recover.js";
 import { openDestinationStore } from "./store.js";
+import { tellArrivals } from "./told.js";
 
 const SERVICES = ["DestinationService", "PeerService", "MigrationService", "AgentService"].map(
   (name) => `ferry.v1.${name}`,
@@ -66,7 +69,13 @@ export async function startDestinationAgent(
   try {
     const certificates = certificatesOf(config, { log, metrics, policy });
     undo.push(() => certificates?.stop());
-    const health = new DiskHealth({ stateDir: config.stateDir, role: "destination", log, metrics });
+    const health = new DiskHealth({
+      stateDir: config.stateDir,
+      role: "destination",
+      log,
+      metrics,
+      disk: measuredDisk(realDisk, metrics.journal),
+    });
     undo.push(() => health.close());
     const store = await openDestinationStore(config.stateDir, health.disk);
     undo.push(() => store.close());
@@ -74,6 +83,12 @@ export async function startDestinationAgent(
     undo.push(() => audit.close());
     const keeperPath = await installKeeper(config.runDir);
     const qemu = await lookAtQemu(config);
+    tellBuild(metrics, {
+      role: "destination",
+      hostId: config.hostId,
+      protocolVersion: PROTOCOL_VERSION,
+      qemuVersions: [qemu.build.version],
+    });
     const host: AdmissionHost = {
       config,
       log,
@@ -133,10 +148,7 @@ export async function startDestinationAgent(
       registry: metrics.registry,
       ready: () => server.phase === "serving",
       refresh: async () => {
-        metrics.guests.reset();
-        for (const { phase } of arrivals.underWay()) {
-          metrics.guests.inc({ role: "destination", state: phase });
-        }
+        tellArrivals(arrivals, metrics, config.hostId);
         const silent = arrivals.underWay().filter(({ sourceSilent }) => sourceSilent);
         metrics.peerSilent.set({ role: "destination" }, silent.length);
         metrics.perished.set({ role: "destination" }, arrivals.perished().length);

@@ -57,6 +57,12 @@ const MET: ReadonlySet<DestinationPhase> = new Set([
   "loadedOrdered",
 ]);
 
+/** Endings that say all; of the others the cause does. */
+const OUTCOMES: Partial<Record<DestinationPhase, string>> = {
+  landed: "succeeded",
+  perished: "perished",
+};
+
 const DISCARDED: ReadonlySet<DestinationPhase> = new Set(["discarding", "returned", "perished"]);
 
 /** Where and how the source sends. Holds the migration's key: never logged, never listed. */
@@ -233,6 +239,11 @@ export class Arrival {
     });
   }
 
+  /** Its caller's stream is open. */
+  get tethered(): boolean {
+    return this.tie !== undefined && this.#cutAt === undefined;
+  }
+
   /** The source's agent said something. */
   heardSource(): void {
     this.#sourceHeardAt = performance.now();
@@ -358,6 +369,7 @@ export class Arrival {
       (now - this.#phaseSince) / 1000,
     );
     this.#phaseSince = now;
+    if (step.from !== step.to) metrics.series.moved(this.migrationId, step.to);
     log.info(
       {
         migration_id: this.migrationId,
@@ -407,7 +419,7 @@ export class Arrival {
     }
     const cut = phase === "returned" && isCut(this.#cause) ? this.#cause : undefined;
     if (cut !== undefined) this.#countAutokill(cut);
-    const outcome = phase === "landed" ? "succeeded" : cut === undefined ? "failed" : "tether_lost";
+    const outcome = OUTCOMES[phase] ?? (cut === undefined ? "failed" : "tether_lost");
     metrics.migrations.inc({ role: "destination", outcome, reason: this.#cause ?? "none" });
     if (this.downtimeMs !== undefined) {
       metrics.downtime.observe({ mode: "precopy" }, this.downtimeMs / 1000);

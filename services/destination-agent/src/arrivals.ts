@@ -89,6 +89,8 @@ export class Arrivals {
 
   add(arrival: Arrival): void {
     this.#live.set(arrival.migrationId, arrival);
+    const found = arrival.phase === "empty" ? undefined : arrival.phase;
+    this.host.metrics.series.begin(arrival, () => ({}), found);
     void this.#follow(arrival);
   }
 
@@ -102,7 +104,10 @@ export class Arrivals {
       phase = arrival.phase;
       if (!arrival.settled) active.inc({ role: "destination", phase });
       this.changes.bump();
-      if (arrival.settled) return;
+      if (arrival.settled) {
+        this.host.metrics.series.end(arrival.migrationId);
+        return;
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import { memoryAvailableBytes } from "./admission.js";
 import type { Arrivals } from "./arrivals.js";
 
 /** Version of the protocol between agents; agents with the same number can meet. */
-const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 1;
 
 export interface InfoOptions {
   readonly agentId: string;

@@ -33,6 +33,7 @@ export interface MeetCall {
 }
 
 export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number) {
+  const { meets } = arrivals.host.metrics;
   return async (call: MeetCall): Promise<void> => {
     let bound: { migrationId: string; sourceAgentId: string } | undefined;
     let said: MeetResponse | undefined;
@@ -55,6 +56,7 @@ export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number)
         if (bound === undefined) {
           checkPeer(call.peer, request.sourceAgentId);
           bound = { migrationId, sourceAgentId: request.sourceAgentId };
+          meets.inc({ role: "destination" });
           void follow(arrivals, migrationId, tell, hangUp.signal);
         }
         if (migrationId !== bound.migrationId || request.sourceAgentId !== bound.sourceAgentId) {
@@ -66,6 +68,7 @@ export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number)
     } finally {
       clearInterval(beat);
       hangUp.abort();
+      if (bound !== undefined) meets.dec({ role: "destination" });
     }
   };
 }

@@ -13,6 +13,7 @@ import {
   type Logger,
   lookAtQemu,
   makeMetrics,
+  measuredDisk,
   migrationHandlers,
   orphansHandler,
   peerDialer,
@@ -21,18 +22,18 @@ import {
   serve,
   serveMetrics,
   splitAddress,
+  tellBuild,
   tunnelSecurity,
 } from "@ferry/agent-kit";
 import {
   AgentServiceService,
   Fault,
   GuestServiceService,
-  GuestState,
   MigrationServiceService,
   SourceServiceService,
 } from "@ferry/contract";
 import { installKeeper } from "@ferry/qemu";
-import { AuditLog } from "@ferry/store";
+import { AuditLog, realDisk } from "@ferry/store";
 import { abortHandler } from "./abort.js";
 import { beginHandler } from "./begin.js";
 import { confirmHandler } from "./confirm.js";
@@ -41,13 +42,15 @@ import { pauseHandler, resumeHandler } from "./guests/pause.js";
 import { getHandler, listHandler, watchHandler } from "./guests/read.js";
 import { startHandler } from "./guests/start.js";
 import { stopHandler } from "./guests/stop.js";
-import { infoHandler } from "./info.js";
+import { infoHandler, PROTOCOL_VERSION } from "./info.js";
 import { migrationsKnown } from "./migrations.js";
 import { orphansOf } from "./orphans.js";
 import { performHandler } from "./perform.js";
 import { recover } from "./recover.js";
+import type { Resident } from "./resident.js";
 import { Residents } from "./residents.js";
 import { openSourceStore } from "./store.js";
+import { tellGuests } from "./told.js";
 
 const SERVICES = ["SourceService", "GuestService", "MigrationService", "AgentService"].map(
   (name) => `ferry.v1.${name}`,
@@ -70,7 +73,13 @@ export async function startSourceAgent(
   try {
     const certificates = certificatesOf(config, { log, metrics, policy });
     undo.push(() => certificates?.stop());
-    const health = new DiskHealth({ stateDir: config.stateDir, role: "source", log, metrics });
+    const health = new DiskHealth({
+      stateDir: config.stateDir,
+      role: "source",
+      log,
+      metrics,
+      disk: measuredDisk(realDisk, metrics.journal),
+    });
     undo.push(() => health.close());
     const store = await openSourceStore(config.stateDir, health.disk);
     undo.push(() => store.close());
@@ -81,7 +90,13 @@ export async function startSourceAgent(
       const text = error instanceof Error ? error.message : String(error);
       throw new Fault("QEMU_FAILED", `this host's QEMU cannot be used: ${text}`);
     });
-    qemu.catch(() => {}); // awaited below
+    let qemuVersion = "";
+    qemu.then(
+      ({ build }) => {
+        qemuVersion = build.version;
+      },
+      () => {}, // awaited below
+    );
     const residents = new Residents({ config, log, metrics, store });
     const departures = new Departures(departuresHost(), residents);
     const orphans = orphansOf({ config, log, metrics, audit, residents });
@@ -134,11 +149,17 @@ export async function startSourceAgent(
       registry: metrics.registry,
       ready: () => server.phase === "serving",
       refresh: async () => {
-        countGuests(residents, metrics);
         const underWay = departures.underWay();
         const silent = underWay.filter(({ destinationSilent }) => destinationSilent);
         metrics.peerSilent.set({ role: "source" }, silent.length);
         metrics.perished.set({ role: "source" }, underWay.filter((each) => each.perished).length);
+        tellGuests({ residents, departures, metrics, hostId: config.hostId });
+        tellBuild(metrics, {
+          role: "source",
+          hostId: config.hostId,
+          protocolVersion: PROTOCOL_VERSION,
+          qemuVersions: [qemuVersion, ...residents.list().map(qemuVersionOf)],
+        });
       },
     });
     undo.push(() => endpoint.close());
@@ -185,9 +206,6 @@ export async function startSourceAgent(
   }
 }
 
-function countGuests(residents: Residents, metrics: ReturnType<typeof makeMetrics>): void {
-  metrics.guests.reset();
-  for (const { state } of residents.list()) {
-    metrics.guests.inc({ role: "source", state: GuestState[state].toLowerCase() });
-  }
+function qemuVersionOf({ record }: Resident): string {
+  return record.guest.qemuVersion;
 }

@@ -9,6 +9,7 @@ import {
   type DepartureRecord,
   Driver,
   fromWireVerdict,
+  type MigrationFacts,
   Vigil,
 } from "@ferry/agent-kit";
 import { type FaultRead, type MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
@@ -74,6 +75,9 @@ export const AWAITS: ReadonlySet<SourcePhase> = new Set([
   "reclaimed",
   "lost",
 ]);
+
+/** Phases in which custody is not here. */
+const AWAY: ReadonlySet<SourcePhase> = new Set(["released", "bereft", "destroying", "departed"]);
 
 /** Refusals of Meet that dialling again will not change. */
 const FINAL: ReadonlySet<string> = new Set([
@@ -219,6 +223,29 @@ export class Departure {
     if (this.phase === "departed") return "landed";
     if (this.phase === "kept" || this.phase === "gone") return "returned";
     return this.perished ? "perished" : "pending";
+  }
+
+  /** What a person who watches this migration asks; see docs/metrics.md. */
+  facts(): MigrationFacts {
+    const { progress, record, meet } = this;
+    const done = { ratio: 1, remainingBytes: 0 };
+    const copy = progress !== undefined && this.released ? { ...progress, ...done } : progress;
+    return {
+      copy,
+      ...(record.destinationAgentId === "" ? {} : { downtimeLimitMs: record.downtimeLimitMs }),
+      ...(meet === undefined ? {} : { meetConnected: this.meetConnected }),
+    };
+  }
+
+  /** The destination's agent spoke a moment ago. */
+  get meetConnected(): boolean {
+    const { meetStaleMs } = this.host.config.timeouts;
+    return this.meet !== undefined && !this.meet.silent(meetStaleMs);
+  }
+
+  /** This host may run the guest: it never said `released`, or was given the guest back. */
+  get holdsCustody(): boolean {
+    return !AWAY.has(this.phase);
   }
 
   hear(heard: SourceHeard, still?: () => boolean): Promise<Answer<SourcePhase>> {
@@ -449,6 +476,7 @@ export class Departure {
         (now - this.#phaseSince) / 1000,
       );
       this.#phaseSince = now;
+      metrics.series.moved(this.migrationId, step.to);
       log.info(
         {
           migration_id: this.migrationId,

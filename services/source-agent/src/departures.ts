@@ -111,6 +111,8 @@ export class Departures {
   add(departure: Departure): void {
     this.#live.set(departure.migrationId, departure);
     departure.resident.migrationId = departure.migrationId;
+    const found = departure.phase === "idle" ? undefined : departure.phase;
+    this.host.metrics.series.begin(departure, () => departure.facts(), found);
     void this.#follow(departure);
   }
 
@@ -134,7 +136,11 @@ export class Departures {
         departure.resident.changes.bump();
       }
       this.changes.bump();
-      if (departure.settled) return;
+      if (departure.settled) {
+        await departure.measured; // its last numbers are to be seen for a while
+        this.host.metrics.series.end(departure.migrationId);
+        return;
+      }
     }
   }
 

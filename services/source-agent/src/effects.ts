@@ -257,8 +257,9 @@ async function hearSent(departure: Departure, qmp: Qmp): Promise<void> {
 /** QEMU's own measure of the blackout, for people: going without it harms nobody. */
 async function measure(departure: Departure, qmp: Qmp): Promise<void> {
   try {
-    const { downtimeMs } = await lookOutgoing(qmp, { timeoutMs: MEASURE_TIMEOUT_MS });
-    departure.qemuDowntimeMs = downtimeMs;
+    const seen = await lookOutgoing(qmp, { timeoutMs: MEASURE_TIMEOUT_MS });
+    departure.qemuDowntimeMs = seen.downtimeMs;
+    departure.progress ??= new ProgressMeter().measure(seen); // it was over before it was looked at
   } catch {
     // It was ended before it could say.
   }

@@ -3,7 +3,7 @@ import { type GetInfoRequest, type GetInfoResponse, Role } from "@ferry/contract
 import type { Residents } from "./residents.js";
 
 /** Version of the protocol between agents; agents with the same number can meet. */
-const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 1;
 
 export interface InfoOptions {
   readonly agentId: string;

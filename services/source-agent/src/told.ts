@@ -1,0 +1,29 @@
+/*
+ * What is told of this host's guests when somebody scrapes: how many there are, and which of them this host
+ * runs. A guest whose custody was given away is nobody's until its destination says so.
+ */
+import type { Metrics } from "@ferry/agent-kit";
+import { GuestState } from "@ferry/contract";
+import type { Departures } from "./departures.js";
+import type { Residents } from "./residents.js";
+
+export interface Told {
+  readonly residents: Residents;
+  readonly departures: Departures;
+  readonly metrics: Metrics;
+  readonly hostId: string;
+}
+
+export function tellGuests({ residents, departures, metrics, hostId }: Told): void {
+  metrics.guests.reset();
+  metrics.owner.reset();
+  const leaving = new Map(departures.underWay().map((each) => [each.guestId, each]));
+  for (const { guestId, state, dead } of residents.list()) {
+    const name = GuestState[state].toLowerCase();
+    metrics.guests.inc({ role: "source", state: name, tethered: "false", finished: "true" });
+    const ours = !dead && leaving.get(guestId)?.holdsCustody !== false;
+    if (ours) metrics.owner.set({ guest_id: guestId, host_id: hostId }, 1);
+  }
+  const met = [...leaving.values()].filter(({ meetConnected }) => meetConnected);
+  metrics.meets.set({ role: "source" }, met.length);
+}
