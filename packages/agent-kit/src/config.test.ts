@@ -8,6 +8,11 @@ import { ConfigError } from "./yaml-file.js";
 
 const EXAMPLE = new URL("../../../docs/agent.example.yaml", import.meta.url);
 
+test("guests' cgroups are listed, or are a folder in every hierarchy that is there", () => {
+  assert.deepEqual(parseConfig("qemu: { cgroups: [/a/b] }", "source").qemu.cgroups, ["/a/b"]);
+  assert.throws(() => parseConfig("qemu: { cgroups: all }", "source"), /qemu\.cgroups/);
+});
+
 test("the example's values are the defaults, for both agents", () => {
   const example = readFileSync(EXAMPLE, "utf8");
   for (const role of ["source", "destination"] as const) {

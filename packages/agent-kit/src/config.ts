@@ -3,7 +3,9 @@
  * every key with its default and says what it is for; a test holds the two together. It is read
  * once, at the start, and passed on explicitly.
  */
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { type CgroupPlacement, cgroupsEverywhere } from "@ferry/qemu";
 import { z } from "zod";
 import { type Camelized, camelize } from "./camel.js";
 import { RUN_DIR_BYTES_MAX } from "./run-directory.js";
@@ -63,7 +65,8 @@ const schema = z.strictObject({
     .strictObject({
       binary: path.default("/usr/bin/qemu-system-x86_64"),
       accelerator: z.enum(["auto", "kvm", "tcg"]).default("auto"),
-      cgroups: z.array(path).default([]),
+      bundle: path.nullable().default(null),
+      cgroups: z.union([z.literal("auto"), z.array(path)]).default([]),
       sandbox: z.boolean().default(true),
       allowed_paths: z
         .array(path)
@@ -132,8 +135,9 @@ export { schema as configSchema };
 type File = z.output<typeof schema>;
 
 /** What both agents know of their configuration. Names are those of the file, in camelCase. */
-export type Config = Camelized<Omit<File, "host_id" | "listen" | "metrics_listen">> & {
+export type Config = Camelized<Omit<File, "host_id" | "listen" | "metrics_listen" | "qemu">> & {
   readonly hostId: string;
+  readonly qemu: Omit<Camelized<File["qemu"]>, "cgroups"> & { readonly cgroups: CgroupPlacement };
   /** "host:port" of this agent's gRPC port. Controllers and agents share it. */
   readonly listen: string;
   /** "host:port" of the metrics endpoint. */
@@ -142,9 +146,10 @@ export type Config = Camelized<Omit<File, "host_id" | "listen" | "metrics_listen
 
 /** Completes what a file left open: the host's name, and the ports of that agent. */
 export function configOf(file: File, role: AgentRole): Config {
-  const { host_id, listen, metrics_listen, ...rest } = file;
+  const { host_id, listen, metrics_listen, qemu, ...rest } = file;
   return {
     ...camelize(rest),
+    qemu: { ...camelize(qemu), cgroups: placementOf(qemu.cgroups) },
     hostId: host_id ?? hostIdOf(hostname()),
     listen: listen ?? LISTEN[role].grpc,
     metricsListen: metrics_listen ?? LISTEN[role].metrics,
@@ -166,6 +171,15 @@ export function splitAddress(text: string): { readonly host: string; readonly po
 function isAddress(text: string): boolean {
   const digits = HOST_AND_PORT.exec(text)?.[2];
   return digits !== undefined && Number(digits) <= 65_535;
+}
+
+function placementOf(cgroups: File["qemu"]["cgroups"]): CgroupPlacement {
+  if (cgroups !== "auto") return cgroups;
+  const found = cgroupsEverywhere(readFileSync("/proc/self/mountinfo", "utf8"));
+  if (found.length > 0) return found;
+  throw new Error(
+    "qemu.cgroups is auto, and no cgroup hierarchy under /sys/fs/cgroup may be written: mount the host's there, or list the directories",
+  );
 }
 
 function hostIdOf(name: string): string {

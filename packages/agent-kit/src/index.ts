@@ -21,6 +21,7 @@ export { orphansHandler } from "./orphans-handler.js";
 export type { OrphanFound } from "./orphans-remove.js";
 export { peerDialer, tunnelSecurity } from "./peer-dialer.js";
 export { policyOf } from "./policy-file.js";
+export { bundledQemu } from "./qemu-bundle.js";
 export { lookAtQemu, type QemuHere, toWireBuild } from "./qemu-here.js";
 export * from "./records.js";
 export { type AgentProgram, type RunningAgent, runAgent } from "./run-agent.js";

@@ -64,6 +64,7 @@ async function testHost(t: TestContext, youngMs = 0) {
   const metrics = makeMetrics({ role: "source", process: false });
   const used: string[] = [];
   const qemu = {
+    bundle: undefined,
     binary: QEMU,
     accelerator: "tcg" as const,
     cgroups: [],

@@ -51,6 +51,8 @@ export const guestBody = z.object({
   /** Absolute path of the guest's run directory: monitors, keeper's FIFO and word, console. */
   runDir: z.string(),
   qemuVersion: z.string(),
+  /** Absolute path of the QEMU that was launched; with a bundle its hash is in it. Absent in old records. */
+  qemuBinary: z.string().optional(),
   accelerator: z.enum(["kvm", "tcg"]),
   /** QEMU's expansion of the CPU model. */
   cpuProperties: z.record(z.string(), z.string()),

@@ -4,6 +4,7 @@
  */
 import {
   agentIdOf,
+  bundledQemu,
   type Config,
   certificatesOf,
   DiskHealth,
@@ -56,13 +57,15 @@ const REAP_MS = 4_000;
 
 /** Starts it. Rejects, with everything undone, if it cannot. */
 export async function startDestinationAgent(
-  config: Config,
+  asked: Config,
   { log, processMetrics = true }: { readonly log: Logger; readonly processMetrics?: boolean },
 ): Promise<RunningAgent> {
+  const installed = await bundledQemu(asked, log);
+  const { config } = installed;
   const agentId = agentIdOf(config.hostId, "destination");
   const metrics = makeMetrics({ role: "destination", process: processMetrics });
   const policy = policyOf(config, { log, metrics });
-  const undo: (() => void | Promise<void>)[] = [() => policy.stop()];
+  const undo: (() => void | Promise<void>)[] = [() => installed.release(), () => policy.stop()];
   const stopAll = async () => {
     for (const step of undo.reverse()) await step();
   };
@@ -159,6 +162,7 @@ export async function startDestinationAgent(
     await recover(arrivals);
     await orphans.sweepAtStart();
     server.open();
+    undo.push(everyHour(() => installed.sweep(), log));
     undo.push(everyHour(() => arrivals.sweep(), log));
     return {
       port: server.port,

@@ -149,6 +149,7 @@ async function admit(
           },
           runDir: guestRunDirectory(host.config.runDir, migrationId),
           qemuVersion: host.qemuVersion,
+          qemuBinary: host.config.qemu.binary,
           accelerator: candidate.accelerator,
           cpuProperties: { ...candidate.cpuProperties },
           paused: candidate.paused,

@@ -5,6 +5,7 @@
  */
 import {
   agentIdOf,
+  bundledQemu,
   type Config,
   certificatesOf,
   DiskHealth,
@@ -60,13 +61,15 @@ const CALLS_GRACE_MS = 250;
 
 /** Starts it. Rejects, with everything undone, if it cannot. */
 export async function startSourceAgent(
-  config: Config,
+  asked: Config,
   { log, processMetrics = true }: { readonly log: Logger; readonly processMetrics?: boolean },
 ): Promise<RunningAgent> {
+  const installed = await bundledQemu(asked, log);
+  const { config } = installed;
   const agentId = agentIdOf(config.hostId, "source");
   const metrics = makeMetrics({ role: "source", process: processMetrics });
   const policy = policyOf(config, { log, metrics });
-  const undo: (() => void | Promise<void>)[] = [() => policy.stop()];
+  const undo: (() => void | Promise<void>)[] = [() => installed.release(), () => policy.stop()];
   const stopAll = async () => {
     for (const step of undo.reverse()) await step();
   };
@@ -168,6 +171,7 @@ export async function startSourceAgent(
     await orphans.sweepAtStart();
     residents.watchDisk();
     server.open();
+    undo.push(everyHour(() => installed.sweep(), log));
     undo.push(everyHour(() => departures.sweep(), log));
     await qemu.catch((error: unknown) => {
       // Guests that live here must still be able to leave.

@@ -12,6 +12,7 @@ export function describe(resident: Resident): Guest {
     qemuState: resident.qemuState,
     spec: toWireSpec(guest.spec),
     qemuVersion: guest.qemuVersion,
+    qemuBinary: guest.qemuBinary ?? "",
     accelerator: toWireAccelerator(guest.accelerator),
     qemuPid: resident.dead ? 0 : (resident.keeper?.qemu.pid ?? 0),
     consolePath: consolePath(guest.runDir),

@@ -121,6 +121,7 @@ async function start(
       spec: { ...spec, disks: [...spec.disks], nics: [...spec.nics] },
       runDir: guestRunDirectory(config.runDir, guestId),
       qemuVersion,
+      qemuBinary: config.qemu.binary,
       accelerator: spec.accelerator,
       cpuProperties: {},
       paused,

@@ -163,6 +163,11 @@ export interface Guest {
     | undefined;
   /** Why the guest is lost or in error; empty otherwise. */
   reason: string;
+  /**
+   * Absolute path, on the host, of the QEMU that runs it. Where agents run QEMU from a bundle of theirs the
+   * bundle's hash is in it: two guests of one version may be on two builds. Empty: started by an older agent.
+   */
+  qemuBinary: string;
 }
 
 function createBaseGuestSpec(): GuestSpec {
@@ -687,6 +692,7 @@ function createBaseGuest(): Guest {
     migrationId: "",
     since: undefined,
     reason: "",
+    qemuBinary: "",
   };
 }
 
@@ -724,6 +730,9 @@ export const Guest: MessageFns<Guest> = {
     }
     if (message.reason !== "") {
       writer.uint32(90).string(message.reason);
+    }
+    if (message.qemuBinary !== "") {
+      writer.uint32(98).string(message.qemuBinary);
     }
     return writer;
   },
@@ -829,6 +838,14 @@ export const Guest: MessageFns<Guest> = {
             message.reason = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.qemuBinary = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -857,6 +874,7 @@ export const Guest: MessageFns<Guest> = {
     message.migrationId = object.migrationId ?? "";
     message.since = object.since ?? undefined;
     message.reason = object.reason ?? "";
+    message.qemuBinary = object.qemuBinary ?? "";
     return message;
   },
 };
