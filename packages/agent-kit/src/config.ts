@@ -1,7 +1,7 @@
 /*
  * An agent's configuration: what it may contain, and its defaults. docs/agent.example.yaml shows
- * every key with its default and says what it is for; a test holds the two together. It is read
- * once, at the start, and passed on explicitly.
+ * every key with its default and says what it is for; a test holds the two together. It is read at
+ * the start and passed on explicitly; config-live.ts says what of it may change afterwards.
  */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -31,7 +31,25 @@ const address = z
 const path = z.string().startsWith("/", "an absolute path is wanted");
 const port = z.int().min(1).max(65_535);
 const timeMs = z.int().min(1).max(TIMER_MS_MAX);
+/** Linux: IFNAMSIZ is 16, its last byte zero. */
+const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, "a network interface's name is wanted");
+/** Names an operator gives; a hyphen, since an underscore would be rewritten. */
+const networkName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, "1 to 32 characters of a-z 0-9 -, beginning with a letter");
 const count = z.int().min(1).max(100_000);
+
+/** A network a guest's memory may come in on. */
+const network = z
+  .strictObject({
+    listen_host: z.string().min(1).nullable().default(null),
+    interface: interfaceName.nullable().default(null),
+    prefer: z.enum(["ipv4", "ipv6"]).default("ipv4"),
+    advertise_host: z.string().min(1).nullable().default(null),
+  })
+  .refine(({ listen_host, interface: name }) => (listen_host === null) !== (name === null), {
+    error: "a network has a listen_host or an interface, one of the two",
+  });
 
 const schema = z.strictObject({
   host_id: z
@@ -76,7 +94,13 @@ const schema = z.strictObject({
   migration: z
     .strictObject({
       listen_host: z.string().min(1).default("0.0.0.0"),
+      interface: interfaceName.nullable().default(null),
+      prefer: z.enum(["ipv4", "ipv6"]).default("ipv4"),
       advertise_host: z.string().min(1).nullable().default(null),
+      networks: z
+        .record(networkName, network)
+        .refine((networks) => !("default" in networks), "default is the name of what stands above")
+        .default({}),
       port_first: port.default(49_152),
       port_last: port.default(49_215),
       allow_plain: z.boolean().default(false),

@@ -3,6 +3,7 @@ export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";
 export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
 export { loadConfig, parseConfig } from "./config-file.js";
+export { ConfigWatch } from "./config-watch.js";
 export { DiskHealth } from "./disk-health.js";
 export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";

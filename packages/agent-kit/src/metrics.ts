@@ -8,6 +8,7 @@ import { REASONS } from "@ferry/contract";
 import { status } from "@grpc/grpc-js";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { AgentRole } from "./config.js";
+import { configMetrics } from "./config-metrics.js";
 import { journalMetrics } from "./measured-disk.js";
 import { registerMigrationMetrics } from "./migration-metrics.js";
 import { MigrationSeries } from "./migration-series.js";
@@ -125,7 +126,7 @@ export function makeMetrics({
     }),
     stateUnwritable: new Gauge({
       name: "ferry_state_directory_unwritable",
-      help: "1 while the state directory cannot be written.",
+      help: "Whether the state directory cannot be written: 1 while it cannot.",
       labelNames: ["role"] as const,
       registers,
     }),
@@ -186,7 +187,7 @@ export function makeMetrics({
     fileRefused: new Gauge({
       name: "ferry_file_refused",
       help: "Is 1 while a file that was changed on disk cannot be used, and the one before stays in force.",
-      labelNames: ["file"] as const, // tls | policy
+      labelNames: ["file"] as const, // tls | policy | config
       registers,
     }),
     plaintext: new Gauge({
@@ -200,6 +201,7 @@ export function makeMetrics({
       labelNames: ["role", "host_id", "version", "protocol", "qemu_versions"] as const,
       registers,
     }),
+    config: configMetrics(registers),
     calls: callMetrics(registers),
   };
 
@@ -211,7 +213,7 @@ export function makeMetrics({
     gauge.set({ role }, 0);
   }
   for (const reason of DENIALS) metrics.permissionDenied.inc({ reason }, 0);
-  for (const file of ["tls", "policy"]) metrics.fileRefused.set({ file }, 0);
+  for (const file of ["tls", "policy", "config"]) metrics.fileRefused.set({ file }, 0);
   for (const kind of ORPHAN_KINDS) metrics.orphans.set({ kind }, 0);
   for (const outcome of OUTCOMES[role]) {
     const reason = outcome === "succeeded" ? { reason: "none" } : { reason: "unknown" };

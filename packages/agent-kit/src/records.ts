@@ -74,6 +74,8 @@ const arrivalBody = z.object({
   arrival: z.string(),
   sourceAgentId: z.string(),
   transport: z.enum(["direct", "tunnel", "direct_plain"]),
+  /** The network it was prepared on, as the caller named it. Absent: the default. */
+  network: z.string().optional(),
   startedAt: z.string(),
 });
 export type ArrivalBody = z.infer<typeof arrivalBody>;

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { Certificates } from "./certificates.js";
 import { type AgentRole, agentIdOf, type Config } from "./config.js";
 import { loadConfig } from "./config-file.js";
+import { ConfigWatch } from "./config-watch.js";
 import { type Logger, openLog } from "./logs.js";
 import { checkMachine } from "./node-check.js";
 import { BUILT_IN } from "./policy.js";
@@ -23,9 +24,15 @@ export interface RunningAgent {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  readonly log: Logger;
+  /** The file `config` came from, which may change it; undefined without one. */
+  readonly watch?: ConfigWatch | undefined;
+}
+
 export interface AgentProgram {
   readonly role: AgentRole;
-  start(config: Config, options: { readonly log: Logger }): Promise<RunningAgent>;
+  start(config: Config, options: StartOptions): Promise<RunningAgent>;
 }
 
 /** Left for the log and the servers after guests were given `drain_ms`, in milliseconds. */
@@ -53,8 +60,14 @@ export async function runAgent({ role, start }: AgentProgram): Promise<void> {
     const agentId = agentIdOf(config.hostId, role);
     const { log, flush, flushNow } = openLog({ ...config.log, base: { agent_id: agentId } });
     log.info({ version: VERSION, config }, "starting");
+    const { config: path } = asked;
+    const watch = path === undefined ? undefined : new ConfigWatch({ path, role, config, log });
+    process.on("SIGHUP", () => {
+      if (watch === undefined) log.warn("SIGHUP: there is no configuration file to read again");
+      else watch.look(true);
+    });
     try {
-      const agent = await start(config, { log });
+      const agent = await start(config, { log, watch });
       endOnSignals({
         log,
         flush,
@@ -109,6 +122,8 @@ function help(program: string): string {
   --version        Say which version this is.
   -h, --help       Say this.
 
+SIGHUP reads the file again, which also happens by itself when it changes: migration, limits, timeouts and
+log.level take effect at once, the rest after a restart. A file that cannot be used changes nothing.
 SIGTERM and SIGINT end it in order; a second one ends it at once.
 `;
 }

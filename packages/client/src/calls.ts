@@ -120,7 +120,7 @@ export class Calls {
   }
 
   async #prepare(): Promise<void> {
-    const { to, bounds, migrationId, transport, heartbeatMs } = this.options;
+    const { to, bounds, migrationId, transport, network, heartbeatMs } = this.options;
     const leftMs = this.caller.leftMs("prepare");
     if (!(await to.destination.ready(Math.min(bounds.connectMs, leftMs)))) {
       const message = `no connection to ${to.destination.address}`;
@@ -135,6 +135,7 @@ export class Calls {
       transport: toWireTransport(transport),
       heartbeatIntervalMs: heartbeatMs,
       validateOnly: false,
+      network,
     };
     let prepared = false;
     this.#tether = openTether(to.destination, open, {

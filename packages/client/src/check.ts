@@ -18,6 +18,8 @@ export interface CheckOptions {
   readonly from: Host;
   readonly to: Host;
   readonly transport?: Transport | undefined;
+  /** As in MigrateOptions. */
+  readonly network?: string | undefined;
   readonly timeoutMs?: number;
 }
 
@@ -29,7 +31,7 @@ export interface CheckResult {
 
 /** Throws what an agent refused to judge: a guest it does not know, a malformed request. */
 export async function check(options: CheckOptions): Promise<CheckResult> {
-  const { guestId, from, to, transport, timeoutMs = BOUNDS.prepareMs } = options;
+  const { guestId, from, to, transport, network = "", timeoutMs = BOUNDS.prepareMs } = options;
   const migrationId = randomUUID();
   const { description, blockers } = await from.source.unary(
     SourceServiceService.begin,
@@ -43,6 +45,7 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
     transport: toWireTransport(transport),
     heartbeatIntervalMs: 0,
     validateOnly: true,
+    network,
   };
   const destination = await validate(to.destination, open, timeoutMs);
   return { description, source: blockers, destination };

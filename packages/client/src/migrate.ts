@@ -16,6 +16,8 @@ export interface MigrateOptions {
   readonly to: Host;
   /** Undefined: direct, encrypted. */
   readonly transport?: Transport | undefined;
+  /** Which of the destination's networks the memory arrives on, by name or address. Undefined: its default. */
+  readonly network?: string | undefined;
   /** Longest blackout at which QEMU may switch over, in milliseconds. Undefined: the agent's 300. */
   readonly downtimeLimitMs?: number | undefined;
   /** Undefined: no limit. */
@@ -59,6 +61,7 @@ export function migrate(options: MigrateOptions): MigrationRun {
     from: options.from,
     to: options.to,
     transport: options.transport,
+    network: options.network ?? "",
     downtimeLimitMs: options.downtimeLimitMs ?? 0,
     bandwidthBytesPerSecond: options.bandwidthBytesPerSecond ?? 0,
     timeoutMs: checkTimeout(options.timeoutMs),

@@ -32,6 +32,8 @@ export interface WalkOptions {
   readonly from: Host;
   readonly to: Host;
   readonly transport: Transport | undefined;
+  /** Empty: the destination's default. */
+  readonly network: string;
   readonly downtimeLimitMs: number;
   readonly bandwidthBytesPerSecond: number;
   /** Undefined: no limit. */

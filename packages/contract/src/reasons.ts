@@ -261,6 +261,14 @@ export const BLOCKERS = {
     meaning: "The destination's configuration does not allow that transport.",
     next: "Ask for an encrypted transport, or have the configuration allow this one by name.",
   },
+  NETWORK_UNKNOWN: {
+    meaning: "The destination has no network of that name or address for guests to arrive on.",
+    next: "Ask for one that the description lists, or have the host's configuration add it.",
+  },
+  NETWORK_DOWN: {
+    meaning: "The network the guest should arrive on has no address on the destination just now.",
+    next: "Bring the interface up there, or ask for another network.",
+  },
   GUEST_UNKNOWN: {
     meaning: "No guest of that name lives on the source.",
     next: "Look for it on the other hosts.",

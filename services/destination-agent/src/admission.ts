@@ -8,6 +8,7 @@ import { type Blocker, Fault, type GuestDescription } from "@ferry/contract";
 import { checkPaths, compareCpu, type GuestSpec } from "@ferry/qemu";
 import type { Arrivals } from "./arrivals.js";
 import type { Host } from "./host.js";
+import { placeFor } from "./networks.js";
 
 /** QEMU itself, beside the guest's memory, in bytes (measured: 36-44 MB resident with a small guest). */
 const QEMU_OVERHEAD_BYTES = 64 * 1024 * 1024;
@@ -22,12 +23,15 @@ export interface Candidate {
   readonly sourceAgentId: string;
   readonly sourceHostId: string;
   readonly transport: Transport;
+  /** As the caller named it; empty: the default. */
+  readonly network: string;
 }
 
 /** Reads a description and refuses a malformed one. */
 export function candidateOf(
   description: GuestDescription | undefined,
   transport: Transport,
+  network: string,
 ): Candidate {
   if (description === undefined) throw invalid("description", "the guest, as Begin described it");
   const { sourceAgentId, sourceHostId } = description;
@@ -47,6 +51,7 @@ export function candidateOf(
     sourceAgentId,
     sourceHostId,
     transport,
+    network,
   };
 }
 
@@ -167,6 +172,13 @@ const FINDERS: readonly Finder[] = [
             "every port for incoming migrations is in use",
           ),
         ],
+
+  async ({ network }, { config }) => {
+    const place = placeFor(network, config.migration);
+    return "reason" in place
+      ? [blocker(place.reason, network || "default", place.description)]
+      : [];
+  },
 
   async ({ transport }, { config }) =>
     transport === "direct_plain" && !config.migration.allowPlain

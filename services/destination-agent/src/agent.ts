@@ -6,6 +6,7 @@ import {
   agentIdOf,
   bundledQemu,
   type Config,
+  type ConfigWatch,
   certificatesOf,
   DiskHealth,
   everyHour,
@@ -58,14 +59,27 @@ const REAP_MS = 4_000;
 /** Starts it. Rejects, with everything undone, if it cannot. */
 export async function startDestinationAgent(
   asked: Config,
-  { log, processMetrics = true }: { readonly log: Logger; readonly processMetrics?: boolean },
+  {
+    log,
+    watch,
+    processMetrics = true,
+  }: {
+    readonly log: Logger;
+    readonly watch?: ConfigWatch | undefined;
+    readonly processMetrics?: boolean;
+  },
 ): Promise<RunningAgent> {
   const installed = await bundledQemu(asked, log);
   const { config } = installed;
   const agentId = agentIdOf(config.hostId, "destination");
   const metrics = makeMetrics({ role: "destination", process: processMetrics });
   const policy = policyOf(config, { log, metrics });
-  const undo: (() => void | Promise<void>)[] = [() => installed.release(), () => policy.stop()];
+  watch?.follow(config, metrics);
+  const undo: (() => void | Promise<void>)[] = [
+    () => installed.release(),
+    () => policy.stop(),
+    () => watch?.stop(),
+  ];
   const stopAll = async () => {
     for (const step of undo.reverse()) await step();
   };
@@ -98,7 +112,7 @@ export async function startDestinationAgent(
       metrics,
       store,
       audit,
-      ports: new Ports(config.migration.portFirst, config.migration.portLast),
+      ports: new Ports(() => config.migration),
       keeperPath,
       tunnelSecurity: tunnelSecurity(certificates, policy),
       ...admissionOf(qemu),

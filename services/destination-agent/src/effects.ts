@@ -21,6 +21,7 @@ import {
 import { StoreUnwritable } from "@ferry/store";
 import { startTunnel } from "@ferry/tunnel";
 import type { Arrival } from "./arrival.js";
+import { placeFor } from "./networks.js";
 
 /** A monitor that closes while its QEMU lives on is taken for lost after this time, in milliseconds. */
 const MONITOR_LOST_MS = 1_000;
@@ -137,18 +138,22 @@ async function listen(arrival: Arrival, key: string): Promise<void> {
   if (qmp === undefined) return;
   const { runDir } = record.guest;
   const { migration } = host.config;
+  const place = placeFor(record.arrival.network ?? "", migration);
+  if ("reason" in place) throw new Error(place.description); // it was there a moment ago
   if (record.arrival.transport === "tunnel") {
     const path = join(runDir, "incoming");
     await openIncoming(qmp, { kind: "unix", path });
     arrival.tunnel = await startTunnel({
       role: "accept",
-      listen: { host: migration.listenHost, ports: host.ports.free() },
+      listen: { host: place.listenHost, ports: host.ports.free() },
       connectPath: path,
       migrationId: arrival.migrationId,
       key,
       security: host.tunnelSecurity(record.arrival.sourceAgentId),
     });
-    arrival.endpoint = { host: migration.advertiseHost ?? "", port: arrival.tunnel.port, key };
+    arrival.port = arrival.tunnel.port;
+    host.ports.take(arrival.port);
+    arrival.endpoint = { host: place.advertiseHost, port: arrival.tunnel.port, key };
     return;
   }
   const secret = encrypted(arrival);
@@ -158,7 +163,7 @@ async function listen(arrival: Arrival, key: string): Promise<void> {
     try {
       await openIncoming(qmp, {
         kind: "tcp",
-        host: migration.listenHost,
+        host: place.listenHost,
         port,
         ...(secret ? { key: { dir: keyDirIn(runDir) } } : {}),
       });
@@ -168,7 +173,7 @@ async function listen(arrival: Arrival, key: string): Promise<void> {
       if (error instanceof PortTaken) continue; // somebody else on this machine has it
       throw error;
     }
-    arrival.endpoint = { host: migration.advertiseHost ?? "", port, key: secret ? key : "" };
+    arrival.endpoint = { host: place.advertiseHost, port, key: secret ? key : "" };
     return;
   }
   throw new Error(

@@ -192,6 +192,7 @@ function prepare(destination: DestinationServiceClient, migrationId = MIGRATION)
     description,
     transport: Transport.DIRECT,
     heartbeatIntervalMs: 0,
+    network: "",
     validateOnly: false,
   };
   call.write({ message: { $case: "open", value: open } });

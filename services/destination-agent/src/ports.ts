@@ -5,10 +5,16 @@
 export class Ports {
   readonly #held = new Set<number>();
 
-  constructor(
-    readonly first: number,
-    readonly last: number,
-  ) {}
+  /** `range` is asked anew each time: it may change while the agent runs. */
+  constructor(readonly range: () => { readonly portFirst: number; readonly portLast: number }) {}
+
+  get first(): number {
+    return this.range().portFirst;
+  }
+
+  get last(): number {
+    return this.range().portLast;
+  }
 
   /** Ports nobody here holds, lowest first. */
   free(): number[] {

@@ -37,6 +37,7 @@ type PrepareCall = ServerDuplexStream<PrepareRequest, PrepareResponse>;
 const SHORT_DEADLINE_MS = 10 * 60_000;
 const HEARTBEAT_MIN_MS = 100;
 const HEARTBEAT_MAX_MS = 60_000;
+const NETWORK_CHARACTERS_MAX = 64;
 
 export interface PrepareOptions {
   readonly agentId: string;
@@ -63,7 +64,11 @@ async function prepare(call: PrepareCall, options: PrepareOptions): Promise<void
   checkAddressee(open, agentId);
   const migrationId = checkMigrationId(open.migrationId);
   checkHeartbeat(open.heartbeatIntervalMs);
-  const candidate = candidateOf(open.description, fromWireTransport(open.transport));
+  const candidate = candidateOf(
+    open.description,
+    fromWireTransport(open.transport),
+    checkNetwork(open.network),
+  );
 
   if (open.validateOnly) {
     const blockers = await findBlockers(candidate, host, arrivals);
@@ -110,6 +115,11 @@ function checkHeartbeat(intervalMs: number): void {
       `0, or ${HEARTBEAT_MIN_MS} to ${HEARTBEAT_MAX_MS}, not ${intervalMs}`,
     );
   }
+}
+
+function checkNetwork(network: string): string {
+  if (network.length <= NETWORK_CHARACTERS_MAX) return network;
+  throw invalid("network", `a name or an address, at most ${NETWORK_CHARACTERS_MAX} characters`);
 }
 
 /** Accepts the guest, or throws with every reason against it. Two callers cannot both be accepted. */
@@ -161,6 +171,7 @@ async function admit(
           arrival: arrivalNumber(),
           sourceAgentId: candidate.sourceAgentId,
           transport: candidate.transport,
+          ...(candidate.network === "" ? {} : { network: candidate.network }),
           startedAt: now,
         },
       },

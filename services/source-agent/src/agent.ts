@@ -7,6 +7,7 @@ import {
   agentIdOf,
   bundledQemu,
   type Config,
+  type ConfigWatch,
   certificatesOf,
   DiskHealth,
   everyHour,
@@ -62,14 +63,27 @@ const CALLS_GRACE_MS = 250;
 /** Starts it. Rejects, with everything undone, if it cannot. */
 export async function startSourceAgent(
   asked: Config,
-  { log, processMetrics = true }: { readonly log: Logger; readonly processMetrics?: boolean },
+  {
+    log,
+    watch,
+    processMetrics = true,
+  }: {
+    readonly log: Logger;
+    readonly watch?: ConfigWatch | undefined;
+    readonly processMetrics?: boolean;
+  },
 ): Promise<RunningAgent> {
   const installed = await bundledQemu(asked, log);
   const { config } = installed;
   const agentId = agentIdOf(config.hostId, "source");
   const metrics = makeMetrics({ role: "source", process: processMetrics });
   const policy = policyOf(config, { log, metrics });
-  const undo: (() => void | Promise<void>)[] = [() => installed.release(), () => policy.stop()];
+  watch?.follow(config, metrics);
+  const undo: (() => void | Promise<void>)[] = [
+    () => installed.release(),
+    () => policy.stop(),
+    () => watch?.stop(),
+  ];
   const stopAll = async () => {
     for (const step of undo.reverse()) await step();
   };

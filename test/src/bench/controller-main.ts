@@ -56,6 +56,7 @@ async function hold(guestId: string, from: Agent, to: Agent, options: Controller
     description,
     transport: Transport.DIRECT,
     heartbeatIntervalMs: 0,
+    network: "",
     validateOnly: false,
   });
   if (options.until === "prepared") return;

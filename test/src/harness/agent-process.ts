@@ -104,6 +104,11 @@ export class AgentProcess {
     return this.#exited;
   }
 
+  /** SIGHUP: reads its configuration file again. */
+  hangUp(): void {
+    this.#process?.kill("SIGHUP");
+  }
+
   freeze(): void {
     this.#process?.kill("SIGSTOP");
   }

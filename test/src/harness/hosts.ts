@@ -30,6 +30,8 @@ export interface HostsOptions {
   readonly count?: number;
   /** With certificates of their own CA, or as in a trial. Default "plaintext". */
   readonly security?: "mtls" | "plaintext";
+  /** What all addresses are. "ipv6" needs network namespaces. Default "ipv4". */
+  readonly family?: "ipv4" | "ipv6";
   /** Server keepalive. Default 1 s / 3 s: a frozen or cut-off caller is noticed within 4 s. */
   readonly keepalive?: { readonly timeMs: number; readonly timeoutMs: number };
   /**
@@ -63,7 +65,7 @@ export class Hosts {
 
   private constructor(options: HostsOptions) {
     this.dir = mkdtempSync(join(tmpdir(), "fy-")); // short: sockets have short names
-    this.network = makeNetwork();
+    this.network = makeNetwork(options.family);
     const places = Array.from({ length: options.count ?? 2 }, (_, index) =>
       this.network.add(`host-${index + 1}`),
     );
@@ -147,14 +149,14 @@ export class Hosts {
         role,
         configPath,
         logPath: join(dir, `${role}.log`),
-        address: `${place.address}:${PORTS[role]}`,
+        address: at(place, PORTS[role]),
         security: this.security,
         inside: (argv) => this.network.inside(place, argv),
       });
     };
     const client = connectHost({
-      source: `${place.address}:${PORTS.source}`,
-      destination: `${place.address}:${PORTS.destination}`,
+      source: at(place, PORTS.source),
+      destination: at(place, PORTS.destination),
       hostId: place.name,
       ...this.security,
     });
@@ -190,9 +192,9 @@ export class Hosts {
     }
     return {
       host_id: name,
-      listen: `${address}:${PORTS[role]}`,
-      advertise: `${address}:${PORTS[role]}`,
-      metrics_listen: `${address}:${METRICS_PORTS[role]}`,
+      listen: at({ address }, PORTS[role]),
+      advertise: at({ address }, PORTS[role]),
+      metrics_listen: at({ address }, METRICS_PORTS[role]),
       state_dir: stateDir,
       run_dir: runDir,
       ...(this.security.tls === undefined
@@ -201,4 +203,9 @@ export class Hosts {
       ...ours,
     };
   }
+}
+
+/** "host:port", as everybody reads it. */
+function at({ address }: Pick<Place, "address">, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -8,7 +8,7 @@ import { readdirSync } from "node:fs";
 
 export interface Place {
   readonly name: string;
-  /** IPv4 address. */
+  /** IPv4 address, or an IPv6 one in such a network; without brackets. */
   readonly address: string;
 }
 
@@ -26,6 +26,8 @@ export interface Network {
   drop(place: Place, peerAddress: string): void;
   /** From now on every TCP connection between two hosts is answered with a reset. */
   reset(place: Place, peerAddress: string): void;
+  /** From now on a firewall says this of what comes in to a host, e.g. "tcp dport 49152-49215 drop". */
+  firewall(place: Place, rule: string): void;
   /** Everything passes again. */
   heal(place: Place): void;
   remove(): void;
@@ -37,15 +39,19 @@ const PREFIX = "ferry-";
 const TABLE = "inet ferry_test";
 
 /** Namespaces where that is possible, addresses of 127/8 otherwise. */
-export function makeNetwork(): Network {
+export function makeNetwork(family: "ipv4" | "ipv6" = "ipv4"): Network {
   const number = made;
   made += 1;
   if (number >= 16) throw new Error("one process makes at most 16 networks");
   const reason = whyNoNamespaces();
-  return reason === "" ? new Namespaces(number) : new Loopback(number, reason);
+  if (reason === "") return new Namespaces(number, family);
+  if (family === "ipv6")
+    throw new Error(`there is but one IPv6 address on this machine: ${reason}`);
+  return new Loopback(number, reason);
 }
 
-function whyNoNamespaces(): string {
+/** Why hosts cannot have networks of their own here; empty if they can. */
+export function whyNoNamespaces(): string {
   if (process.getuid?.() !== 0) return "network namespaces need root";
   for (const program of ["ip", "nft", "nsenter"]) {
     if (spawnSync(program, ["--version"]).error !== undefined) return `${program} is not installed`;
@@ -68,12 +74,15 @@ class Namespaces implements Network {
   readonly #places: Place[] = [];
   readonly #number: number;
 
-  constructor(number: number) {
+  constructor(
+    number: number,
+    readonly family: "ipv4" | "ipv6",
+  ) {
     this.#number = number;
     this.#bridge = `fy${process.pid.toString(36)}x${number.toString(16)}`;
     sweep();
     run("ip", ["link", "add", this.#bridge, "type", "bridge"]);
-    run("ip", ["address", "add", `${this.ownAddress}/28`, "dev", this.#bridge]);
+    run("ip", ["address", "add", ...this.#withMask(this.ownAddress), "dev", this.#bridge]);
     run("ip", ["link", "set", this.#bridge, "up"]);
   }
 
@@ -92,7 +101,7 @@ class Namespaces implements Network {
     run("ip", ["link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace]);
     run("ip", ["link", "set", port, "master", this.#bridge, "up"]);
     run("ip", ["-n", namespace, "link", "set", "lo", "up"]);
-    run("ip", ["-n", namespace, "address", "add", `${place.address}/28`, "dev", "eth0"]);
+    run("ip", ["-n", namespace, "address", "add", ...this.#withMask(place.address), "dev", "eth0"]);
     run("ip", ["-n", namespace, "link", "set", "eth0", "up"]);
     return place;
   }
@@ -111,6 +120,15 @@ class Namespaces implements Network {
     this.#rule(place, peerAddress, "tcp flags & rst == 0 reject with tcp reset");
   }
 
+  firewall(place: Place, rule: string): void {
+    this.#nft(
+      place,
+      `add table ${TABLE}
+       add chain ${TABLE} input { type filter hook input priority 0; }
+       add rule ${TABLE} input ${rule}`,
+    );
+  }
+
   heal(place: Place): void {
     this.#nft(place, `add table ${TABLE}; delete table ${TABLE}`);
   }
@@ -122,8 +140,16 @@ class Namespaces implements Network {
     removeLinks(this.#bridge);
   }
 
+  /** An IPv6 address is used at once: nobody else has it, so nobody is asked (nodad). */
+  #withMask(address: string): string[] {
+    return this.family === "ipv4" ? [`${address}/28`] : [`${address}/64`, "nodad"];
+  }
+
   #address(index: number): string {
     const [high, low] = bytesOfPid();
+    if (this.family === "ipv6") {
+      return `fd00:${(((100 + high) << 8) + low).toString(16)}:${this.#number + 1}::${1 + index}`;
+    }
     return `10.${100 + high}.${low}.${16 * this.#number + 1 + index}`;
   }
 
@@ -138,9 +164,13 @@ class Namespaces implements Network {
       `add table ${TABLE}
        add chain ${TABLE} ${chain("input")}
        add chain ${TABLE} ${chain("output")}
-       add rule ${TABLE} input ip saddr ${peerAddress} ${verdict}
-       add rule ${TABLE} output ip daddr ${peerAddress} ${verdict}`,
+       add rule ${TABLE} input ${this.#ip} saddr ${peerAddress} ${verdict}
+       add rule ${TABLE} output ${this.#ip} daddr ${peerAddress} ${verdict}`,
     );
+  }
+
+  get #ip(): string {
+    return this.family === "ipv4" ? "ip" : "ip6";
   }
 
   #nft(place: Place, script: string): void {
@@ -176,6 +206,10 @@ class Loopback implements Network {
 
   reset(): never {
     throw new Error(`no link can be cut here: ${this.reason}`);
+  }
+
+  firewall(): never {
+    throw new Error(`there are no firewalls here: ${this.reason}`);
   }
 
   heal(): void {}

@@ -9,6 +9,7 @@ interface Flags {
   readonly from?: string;
   readonly to: string;
   readonly transport?: Transport;
+  readonly network?: string;
   readonly json?: boolean;
 }
 
@@ -22,14 +23,18 @@ export function addCheck(program: Command, shell: Shell): void {
     .requiredOption("--to <host>", "where it would go")
     .option("--from <host>", "where it lives; otherwise every host is asked")
     .addOption(new Option("--transport <name>", "how its memory would travel").choices(TRANSPORTS))
+    .option(
+      "--network <name>",
+      "on which of that host's networks it would arrive; otherwise its default",
+    )
     .option("--json", "prints the blockers as one JSON object")
     .addHelpText("after", `\nExample:\n  ferry check vm1 --to b\n\n${EXIT_HELP}`)
     .action((guestId: string, flags: Flags, command: Command) =>
       withFleet(command, async (fleet) => {
-        const { to, transport } = flags;
+        const { to, transport, network } = flags;
         const target = fleet.host(to);
         const from = flags.from ?? (await fleet.find(guestId));
-        const options = { guestId, from: fleet.host(from), to: target, transport };
+        const options = { guestId, from: fleet.host(from), to: target, transport, network };
         const { source, destination } = await at(
           `${guestId} from ${from} to ${to}`,
           check(options),

@@ -11,6 +11,7 @@ interface Flags {
   readonly from?: string;
   readonly to: string;
   readonly transport?: Transport;
+  readonly network?: string;
   readonly downtime?: number;
   readonly bandwidth?: number;
   readonly timeout?: number;
@@ -31,6 +32,10 @@ export function addMigrate(program: Command, shell: Shell): void {
         "--transport <name>",
         "how its memory travels; otherwise direct, encrypted",
       ).choices(TRANSPORTS),
+    )
+    .option(
+      "--network <name>",
+      "which of the destination's networks its memory arrives on, by name or address; otherwise its default",
     )
     .option(
       "--downtime <time>",
@@ -77,6 +82,7 @@ ${EXIT_HELP}`,
             from: fleet.host(from),
             to,
             transport: flags.transport,
+            network: flags.network,
             downtimeLimitMs: flags.downtime,
             bandwidthBytesPerSecond: flags.bandwidth,
             timeoutMs: flags.timeout,

@@ -73,6 +73,7 @@ export class Steps {
       description: this.description,
       transport: this.transport,
       heartbeatIntervalMs: 0,
+      network: "",
       validateOnly: false,
       ...change,
     };

@@ -73,6 +73,11 @@ export interface PrepareOpen {
   heartbeatIntervalMs: number;
   /** True: only list what would stand in the way; the stream then ends OK. */
   validateOnly: boolean;
+  /**
+   * Which of the destination's networks the memory shall arrive on: a name in its configuration
+   * (migration.networks), or an address it listens on. Empty: its default.
+   */
+  network: string;
 }
 
 /** The caller lives. */
@@ -270,6 +275,7 @@ function createBasePrepareOpen(): PrepareOpen {
     transport: 0,
     heartbeatIntervalMs: 0,
     validateOnly: false,
+    network: "",
   };
 }
 
@@ -292,6 +298,9 @@ export const PrepareOpen: MessageFns<PrepareOpen> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(48).bool(message.validateOnly);
+    }
+    if (message.network !== "") {
+      writer.uint32(58).string(message.network);
     }
     return writer;
   },
@@ -357,6 +366,14 @@ export const PrepareOpen: MessageFns<PrepareOpen> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -382,6 +399,7 @@ export const PrepareOpen: MessageFns<PrepareOpen> = {
     message.transport = object.transport ?? 0;
     message.heartbeatIntervalMs = object.heartbeatIntervalMs ?? 0;
     message.validateOnly = object.validateOnly ?? false;
+    message.network = object.network ?? "";
     return message;
   },
 };
