@@ -36,6 +36,21 @@ test("a guest that was not freed is killed, reaped, and tells how", async (t) =>
   assert.equal(alive(keeper.qemu.pid), false);
 });
 
+test("whatever keeps its agent busy, a guest that is to be killed dies", async (t) => {
+  const host = await testHost(t);
+  const keeper = await host.launch("a");
+  const deadline = performance.now() + 30_000;
+
+  const killed = keeper.kill();
+  while (alive(keeper.qemu.pid)) {
+    // No other turn of ours comes to pass meanwhile: the word was out before.
+    assert.ok(performance.now() < deadline, "it lives on");
+  }
+
+  await killed;
+  assert.equal((await keeper.reaped).signal, "SIGKILL");
+});
+
 test("a freed guest is killed by order, and only by order", async (t) => {
   const host = await testHost(t);
   const keeper = await host.launch("a");

@@ -160,6 +160,11 @@ export class Kept implements Keeper {
 
   async #killUntilReaped(): Promise<void> {
     const startedAt = performance.now();
+    // Before anything is looked at: this line ends at our own keeper, and many may be to be killed.
+    const told = this.#line?.kill() ?? false;
+    // What ends on a line that is heard is told by its keeper's end: looking would only take its time.
+    const lookMs = told ? LOOK_UNFREED_MS : LOOK_KILLING_MS;
+    if (told) await Promise.race([this.reaped, wait(lookMs)]);
     for (let askAt = 0; ; ) {
       this.look();
       if (this.#death !== undefined) return;
@@ -169,7 +174,7 @@ export class Kept implements Keeper {
         const asked = stateOf(this.keeper) === "lives" && (await this.#askToKill());
         if (!asked || elapsedMs >= KEEPER_PATIENCE_MS) killByIdentity(this.qemu);
       }
-      await Promise.race([this.reaped, wait(LOOK_KILLING_MS)]);
+      await Promise.race([this.reaped, wait(lookMs)]);
     }
   }
 

@@ -124,6 +124,8 @@ export class Arrival {
   /** A step that the disk refused, and that is tried again: why. */
   #unwritten = "";
   readonly #vigil: Vigil;
+  /** Steps that were taken and not told yet. */
+  readonly #untold: (() => void)[] = [];
   /** Resolves once the record is on disk; undefined: nobody has begun to write it. */
   #accepted: Promise<void> | undefined;
   readonly #driver: Driver<DestinationPhase, DestinationHeard, DestinationEffect>;
@@ -364,24 +366,21 @@ export class Arrival {
       this.#cause = this.#why.cause;
       this.#reason = this.#why.reason;
     }
-    metrics.phaseDuration.observe(
-      { role: "destination", phase: step.from },
-      (now - this.#phaseSince) / 1000,
-    );
+    const seconds = (now - this.#phaseSince) / 1000;
     this.#phaseSince = now;
-    if (step.from !== step.to) metrics.series.moved(this.migrationId, step.to);
-    log.info(
-      {
-        migration_id: this.migrationId,
-        guest_id: this.guestId,
-        role: "destination",
-        from: step.from,
-        to: step.to,
-        heard: step.heard,
-        ...(this.#cause === undefined ? {} : { cause: this.#cause, reason: this.#reason }),
-      },
-      `${step.from} → ${step.to}`,
-    );
+    const why = this.#cause === undefined ? {} : { cause: this.#cause, reason: this.#reason };
+    this.#untold.push(() => {
+      metrics.phaseDuration.observe({ role: "destination", phase: step.from }, seconds);
+      if (step.from !== step.to) metrics.series.moved(this.migrationId, step.to);
+      const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "destination" };
+      log.info({ ...about, ...step, ...why }, `${step.from} → ${step.to}`);
+    });
+    // One caller's end discards many guests: each is killed before anybody is told of the first one.
+    if (step.to === "discarding") {
+      setImmediate(() => this.#tell());
+      return;
+    }
+    this.#tell();
     if (step.to === "perished") {
       log.fatal(
         { migration_id: this.migrationId, guest_id: this.guestId, cause: this.#cause },
@@ -391,6 +390,11 @@ export class Arrival {
     if (step.to === "receiving") this.#foresee("landing");
     if (step.heard === "released" || step.heard === "bereft") void expectLoaded(this);
     if (destinationSettled(step.to)) this.#settle(step.to);
+  }
+
+  /** Tells what has happened so far, in its order; whoever waits for it looks after this turn. */
+  #tell(): void {
+    for (const tell of this.#untold.splice(0)) tell();
     this.changes.bump();
   }
 
