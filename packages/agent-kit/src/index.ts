@@ -20,6 +20,7 @@ export { checkMachine } from "./node-check.js";
 export { Orphans, type OrphansHost } from "./orphans.js";
 export { orphansHandler } from "./orphans-handler.js";
 export type { OrphanFound } from "./orphans-remove.js";
+export { ANSWERS_WITHIN_MS, override } from "./override.js";
 export { peerDialer, tunnelSecurity } from "./peer-dialer.js";
 export { policyOf } from "./policy-file.js";
 export { bundledQemu } from "./qemu-bundle.js";

@@ -110,6 +110,8 @@ export const departureRecord = z.object({
   /** The guest was paused when the migration began: it is taken back paused. */
   paused: z.boolean(),
   reason: z.string(),
+  /** A person stood in for the destination: who, and why. Written before the guest was touched for it. */
+  overridden: z.string().optional(),
 });
 export type DepartureRecord = z.infer<typeof departureRecord>;
 

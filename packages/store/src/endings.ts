@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import type { Disk } from "./disk.js";
-import { isErrno, StoreExists, StoreUnwritable, writing } from "./errors.js";
+import { isErrno, StoreCorrupt, StoreExists, StoreUnwritable, writing } from "./errors.js";
 import { BEFOREHAND, type Folders } from "./folders.js";
 import { encode, type Format } from "./format.js";
 import { isUnfinished, readRecord, writeRecord } from "./record.js";
@@ -49,6 +49,20 @@ export class Endings<Body extends { readonly phase: string }> {
   async stamp(folder: string, id: string, phase: string): Promise<void> {
     const path = join(folder, BEFOREHAND, this.#beforehandName(id, phase));
     await this.#disk.touch(path, new Date()).catch(() => {});
+  }
+
+  /** Adds to an ending that was written beforehand: what is known before it ends need not be added later. */
+  async foretell(folder: string, id: string, phase: string, more: Partial<Body>): Promise<void> {
+    const path = join(folder, BEFOREHAND, this.#beforehandName(id, phase));
+    const ending = await this.#read(path);
+    if (ending === undefined) throw new StoreCorrupt(folder, `it holds no ending "${phase}"`);
+    const body = { ...ending.body, ...more };
+    await writeRecord(this.#disk, this.#role, {
+      path,
+      format: this.#format,
+      body,
+      durability: "fsync",
+    });
   }
 
   /** Makes an ending that was written beforehand the ending. Durable when it returns. */

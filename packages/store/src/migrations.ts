@@ -84,6 +84,12 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
     return bodies.filter((body) => body !== undefined);
   }
 
+  /** Adds to endings of a migration under way, durably, so that one that is taken later has it. */
+  async foretell(id: string, phases: readonly Phase[], more: Partial<Ending>): Promise<void> {
+    const folder = this.#folders.folder(id);
+    for (const phase of phases) await this.#endings.foretell(folder, id, phase, more);
+  }
+
   /**
    * Ends a migration; `clear` removes what is left of it. Repeating it does no harm; ending it
    * otherwise is refused.

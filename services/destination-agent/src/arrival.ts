@@ -124,6 +124,8 @@ export class Arrival {
   /** A step that the disk refused, and that is tried again: why. */
   #unwritten = "";
   readonly #vigil: Vigil;
+  /** Who orders the override that is being heard. */
+  #overriddenBy = "";
   /** Steps that were taken and not told yet. */
   readonly #untold: (() => void)[] = [];
   /** Resolves once the record is on disk; undefined: nobody has begun to write it. */
@@ -139,7 +141,14 @@ export class Arrival {
     this.startedAt = new Date(record.arrival.startedAt);
     if (phase !== "empty") this.#accepted = Promise.resolve();
     this.#driver = new Driver(destination, phase, {
-      write: (next) => this.#write(next),
+      write: async (next, heard) => {
+        if (heard === "override") {
+          const overridden = this.#overriddenBy;
+          await host.store.arrivals.foretell(this.migrationId, ["landed"], { overridden });
+          this.overridden = overridden;
+        }
+        await this.#write(next);
+      },
       act: (effect) => act(this, effect),
       moved: (step) => this.#moved(step),
       refused: (at) =>
@@ -246,6 +255,14 @@ export class Arrival {
     return this.tie !== undefined && this.#cutAt === undefined;
   }
 
+  /** Hears a person's word. It is in the ending that it leads to before anything is done. */
+  hearOverride(who: string): Promise<Answer<DestinationPhase>> {
+    return this.#driver.hear("override", () => {
+      this.#overriddenBy = who;
+      return true;
+    });
+  }
+
   /** The source's agent said something. */
   heardSource(): void {
     this.#sourceHeardAt = performance.now();
@@ -339,6 +356,7 @@ export class Arrival {
       // `landing` is decided with the keeper freed: nobody guards this QEMU but us.
       return next === "prepared" ? "abandon" : "keeperGone";
     }
+    if (heard === "override") return undefined; // the person is told, and may say it again
     this.#unwritten = error instanceof Error ? error.message : String(error);
     this.changes.bump();
     // The world has moved already: all that is missing is the writing.

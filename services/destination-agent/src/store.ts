@@ -41,6 +41,12 @@ export interface Arrivals {
   /** Writes a record that is likely to come: `update` with the very same one is quick then. */
   foresee(migrationId: string, record: ArrivalRecord): Promise<void>;
   update(migrationId: string, record: ArrivalRecord, durability?: Durability): Promise<void>;
+  /** Adds to endings that were written beforehand. */
+  foretell(
+    migrationId: string,
+    phases: readonly EndPhase[],
+    more: Partial<EndingRecord>,
+  ): Promise<void>;
   /** Writes `landed`: the arrival becomes a guest of this host, by one rename. May be repeated. */
   land(migrationId: string, guestId: string): Promise<void>;
   /** Writes the verdict and forgets the arrival. May be repeated. */
@@ -86,6 +92,7 @@ export async function openDestinationStore(
         create: (id, record, endingOf) => arrivals.create(id, record, endingOf),
         foresee: (id, record) => arrivals.foresee(id, record),
         update: (id, record, durability) => arrivals.update(id, record, durability),
+        foretell: (id, phases, more) => arrivals.foretell(id, phases, more),
         land: (id, guestId) => arrivals.handOver(id, "landed", guests, guestId),
         end: async (id, phase) => {
           await arrivals.end(id, phase);

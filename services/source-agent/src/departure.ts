@@ -109,8 +109,6 @@ export class Departure {
   wentOn: boolean;
   /** The destination said `perished`: remembered, alarmed, and nobody's to override. */
   perished = false;
-  /** A person stood in for the destination: who, and why. */
-  overridden: string | undefined;
   /** It was under way when this agent started, and what QEMU was told by then is not known. */
   readonly found: boolean;
   /** It has ended, and its traces are gone: QEMU is as before, or its record and directory removed. */
@@ -124,6 +122,8 @@ export class Departure {
   #end: () => void = () => {};
   /** The last verdict heard, for the acknowledgement. */
   verdictHeard: Verdict | undefined;
+  /** Who orders the override that is being heard. */
+  #overriddenBy = "";
   #failure: Failure | undefined;
   #accepted: Promise<void> | undefined;
   #phaseSince = performance.now();
@@ -147,7 +147,10 @@ export class Departure {
     this.wentOn = this.found;
     if (this.found) this.#accepted = Promise.resolve();
     this.#driver = new Driver(source, phase, {
-      write: (next) => this.#write(next),
+      write: async (next, heard) => {
+        if (heard === "override") await this.#foretellOverride();
+        await this.#write(next);
+      },
       act: (effect) => act(this, effect),
       moved: (step) => this.#moved(step),
       refused: (at) => this.#refused(at),
@@ -246,6 +249,19 @@ export class Departure {
   /** This host may run the guest: it never said `released`, or was given the guest back. */
   get holdsCustody(): boolean {
     return !AWAY.has(this.phase);
+  }
+
+  /** A person stood in for the destination: who, and why. */
+  get overridden(): string | undefined {
+    return this.record.overridden;
+  }
+
+  /** Hears a person's word. It is written down, whatever comes of it, before anything is done. */
+  async hearOverride(who: string): Promise<Answer<SourcePhase>> {
+    return this.#driver.hear("override", () => {
+      this.#overriddenBy = who;
+      return true;
+    });
   }
 
   hear(heard: SourceHeard, still?: () => boolean): Promise<Answer<SourcePhase>> {
@@ -375,6 +391,21 @@ export class Departure {
     void this.hear("met");
   }
 
+  /**
+   * From here on the person's word outlives this agent: a successor does what was ordered, and the
+   * destination is told of it, whichever way this ends.
+   */
+  async #foretellOverride(): Promise<void> {
+    const { departures } = this.host.store;
+    const overridden = this.#overriddenBy;
+    // The ending was written before the two met: whoever is told later must be told of this arrival.
+    const { arrival } = this.record;
+    await departures.foretell(this.migrationId, ["kept", "gone"], { arrival, overridden });
+    const record = { ...this.record, overridden };
+    await departures.update(this.migrationId, record, "fsync");
+    this.record = { ...this.record, overridden };
+  }
+
   async #write(next: SourcePhase): Promise<void> {
     const { store } = this.host;
     if (CLOSED.has(next)) {
@@ -428,6 +459,7 @@ export class Departure {
       this.fail("STATE_DIRECTORY_UNWRITABLE", "the source's state directory cannot be written");
       return "abort";
     }
+    if (heard === "override") return undefined; // the person is told, and may say it again
     this.#unwritten = error instanceof Error ? error.message : String(error);
     this.changes.bump();
     setTimeout(() => void this.hear(heard), REWRITE_AFTER_MS).unref();

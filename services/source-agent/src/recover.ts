@@ -62,6 +62,15 @@ async function goOn(
   departure.tick();
   if (resident.dead) await departure.hear("qemuGone");
   await departure.hear("restarted");
+  // A person's word that was written down, and perhaps not acted upon: before anybody else speaks.
+  if (record.overridden !== undefined && !departure.settled) {
+    const { migrationId, overridden } = record;
+    log.warn(
+      { migration_id: migrationId, overridden },
+      "the override goes on where the last agent died",
+    );
+    await departure.hearOverride(overridden);
+  }
   if (departure.settled) return;
   if (record.arrival !== "0") openMeet(departure);
   if (departure.phase === "performing") void lookAgain(departure);

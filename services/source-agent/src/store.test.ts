@@ -27,6 +27,7 @@ import {
 } from "@ferry/store";
 import { openSourceStore, type SourceStore } from "./store.js";
 
+const N = "6f1c1d9e-0000-4000-8000-000000000002";
 const M = "6f1c1d9e-0000-4000-8000-000000000001";
 
 function guest(guestId: string, paused = false): GuestRecord {
@@ -154,6 +155,17 @@ describe("a source's store", () => {
       assert.deepEqual(await endings(), [[M, phase]]);
     });
   }
+
+  test("what was foretold of an ending is in it, and in no other", async () => {
+    await store.departures.create(M, departure("begun"), ending);
+    await store.departures.foretell(M, ["kept", "gone"], { overridden: "ann: it burnt" });
+    await store.departures.end(M, "kept");
+    await again();
+    const [{ body } = { body: undefined }] = await store.endings.list();
+    assert.deepEqual(body, { ...ending("kept"), overridden: "ann: it burnt" });
+    await store.departures.create(N, { ...departure("begun"), migrationId: N }, ending);
+    await assert.rejects(store.departures.foretell(N, ["lost"], {}), /holds no ending "lost"/);
+  });
 
   test("ends a departure only in a phase that is an end", async () => {
     await store.departures.create(M, departure("begun"), ending);

@@ -19,7 +19,9 @@ export type Point =
   | "before rename arrival guest"
   | "after rename arrival guest"
   | "before fifo kill"
-  | "before rename departure departed";
+  | "before rename departure departed"
+  | "before rename departure kept"
+  | "after rename departure kept";
 
 export type Instant =
   | "starting"
