@@ -38,6 +38,21 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
     { expectedAgentId: from.expected.source, migrationId, guestId, validateOnly: true },
     { timeoutMs },
   );
+  const about = { migrationId, description, transport };
+  const destination = await validateAt(to, about, timeoutMs);
+  return { description, source: blockers, destination };
+}
+
+/** What a guest is asked about with: as Begin described it. */
+export interface Question {
+  readonly migrationId: string;
+  readonly description: GuestDescription | undefined;
+  readonly transport: Transport | undefined;
+}
+
+/** Everything that stands in a guest's way at a host; nothing is prepared there. */
+export function validateAt(to: Host, about: Question, timeoutMs: number): Promise<Blocker[]> {
+  const { migrationId, description, transport } = about;
   const open = {
     expectedAgentId: to.expected.destination,
     migrationId,
@@ -47,22 +62,23 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
     validateOnly: true,
     network,
   };
-  const destination = await validate(to.destination, open, timeoutMs);
-  return { description, source: blockers, destination };
+  return validate(to.destination, open, timeoutMs);
 }
 
 function validate(agent: Agent, open: PrepareOpen, timeoutMs: number): Promise<Blocker[]> {
   const call = agent.duplex(DestinationServiceService.prepare);
+  const timer = setTimeout(() => call.cancel(), timeoutMs);
   return new Promise<Blocker[]>((resolve, reject) => {
-    const timer = setTimeout(() => call.cancel(), timeoutMs);
     call.on("data", ({ event }: PrepareResponse) => {
       if (event?.$case === "validated") resolve(event.value.blockers);
     });
     call.on("error", reject);
     call.on("end", () => {
-      clearTimeout(timer);
       reject(new Error(`${agent.address} ended Prepare without an answer`)); // no effect after one
     });
     call.write({ message: { $case: "open", value: open } });
-  }).finally(() => call.end());
+  }).finally(() => {
+    clearTimeout(timer);
+    call.end();
+  });
 }

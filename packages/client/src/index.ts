@@ -11,6 +11,28 @@ export {
   learn,
   NOTHING_KNOWN,
 } from "./decide.js";
+export { type DrainOptions, type DrainRun, drain, planOf } from "./drain/drain.js";
+export { planDrain } from "./drain/plan.js";
+export type {
+  DrainEvent,
+  DrainOrder,
+  DrainPlan,
+  DrainProgress,
+  DrainReport,
+  DrainState,
+  LeftGuest,
+  LeftReason,
+  MovedGuest,
+  Moving,
+  NamedHost,
+  Obstacle,
+  PlannedMove,
+  PlannedTarget,
+  PlanOptions,
+  Survey,
+  SurveyedGuest,
+  SurveyedTarget,
+} from "./drain/words.js";
 export { Guests, getInfo, getMigration, listMigrations, watchMigrations } from "./guests.js";
 export { codeOf, fromWireCause, fromWireVerdict, wordsOf } from "./hear.js";
 export { connectHost, type Host, type HostAddress } from "./host.js";
