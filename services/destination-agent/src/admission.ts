@@ -139,10 +139,7 @@ const FINDERS: readonly Finder[] = [
   },
 
   async ({ spec }, { config }, arrivals) => {
-    const claimed = arrivals
-      .underWay()
-      .reduce((sum, { record }) => sum + record.guest.spec.memoryBytes + QEMU_OVERHEAD_BYTES, 0);
-    const free = (await memoryAvailableBytes()) - config.limits.memoryReserveBytes - claimed;
+    const free = await memoryFreeBytes(config, arrivals);
     const wanted = spec.memoryBytes + QEMU_OVERHEAD_BYTES;
     return wanted <= free
       ? []
@@ -197,8 +194,16 @@ const FINDERS: readonly Finder[] = [
     ),
 ];
 
+/** Memory that arriving guests may still claim, in bytes; negative: more is claimed than there is. */
+export async function memoryFreeBytes(config: Host["config"], arrivals: Arrivals): Promise<number> {
+  const claimed = arrivals
+    .underWay()
+    .reduce((sum, { record }) => sum + record.guest.spec.memoryBytes + QEMU_OVERHEAD_BYTES, 0);
+  return (await memoryAvailableBytes()) - config.limits.memoryReserveBytes - claimed;
+}
+
 /** Memory the kernel says could still be had without swapping (MemAvailable), in bytes. */
-export async function memoryAvailableBytes(): Promise<number> {
+async function memoryAvailableBytes(): Promise<number> {
   const text = await readFile("/proc/meminfo", "utf8");
   const line = /^MemAvailable:\s+(\d+) kB$/m.exec(text);
   if (line?.[1] === undefined) throw new Error("/proc/meminfo has no MemAvailable");

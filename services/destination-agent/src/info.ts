@@ -1,6 +1,6 @@
 import { type Config, checkAddressee, type QemuHere, toWireBuild, VERSION } from "@ferry/agent-kit";
 import { type GetInfoRequest, type GetInfoResponse, Role } from "@ferry/contract";
-import { memoryAvailableBytes } from "./admission.js";
+import { memoryFreeBytes } from "./admission.js";
 import type { Arrivals } from "./arrivals.js";
 
 /** Version of the protocol between agents; agents with the same number can meet. */
@@ -17,7 +17,7 @@ export interface InfoOptions {
 export function infoHandler({ agentId, config, qemu, arrivals, draining }: InfoOptions) {
   return async (request: GetInfoRequest): Promise<GetInfoResponse> => {
     checkAddressee(request, agentId);
-    const free = (await memoryAvailableBytes()) - config.limits.memoryReserveBytes;
+    const free = await memoryFreeBytes(config, arrivals);
     return {
       agentId,
       hostId: config.hostId,
