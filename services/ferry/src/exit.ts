@@ -21,8 +21,8 @@ export const VERDICT_EXIT = {
 export const EXIT_HELP = `Exit codes:
   0  done; a migrated guest landed
   1  an error, wrong usage included: nothing was done, or the message says what was
-  3  returned: the guest did not move, it is its source's
+  3  returned: the guest did not move, it is its source's; of a drain, at least one did not
   4  perished: a person must decide, see the message
   5  pending: not decided yet, or nobody answered; ask again with \`ferry resolve\`
-  6  blocked: \`ferry check\` found something in the way
+  6  blocked: \`ferry check\` found something in the way, or \`ferry drain --dry-run\` of at least one guest
   130  left by a second Ctrl-C, whatever was under way`;

@@ -113,6 +113,7 @@ const COMMANDS = [
   "guests",
   "check",
   "migrate",
+  "drain",
   "resolve",
   "watch",
   "info",
@@ -144,6 +145,8 @@ describe("wrong usage", () => {
   const WRONG: readonly (readonly [args: string[], told: RegExp])[] = [
     [["teleport"], /unknown command 'teleport'/],
     [["migrate", "vm1"], /required option '--to <host>'/],
+    [["drain", "a"], /required option '--to <hosts...>'/],
+    [["drain", "a", "--to", "b", "--parallel", "0"], /1 or more/],
     [["migrate", "vm1", "--to", "b", "--downtime", "300"], /e\.g\. "300ms"/],
     [
       ["migrate", "vm1", "--to", "b", "--transport", "pigeon"],
@@ -175,6 +178,43 @@ describe("wrong usage", () => {
     assert.match(err, /none\.yaml cannot be read/);
     const named = await start(["guests"], { env: { FERRY_HOSTS: "other.yaml" } }).done;
     assert.match(named.err, /other\.yaml cannot be read/);
+  });
+});
+
+describe("drain", () => {
+  const WRONG: readonly (readonly [args: string[], told: RegExp])[] = [
+    [["a", "--to", "a"], /a cannot take its own guests[\s\S]*next: /],
+    [["a", "--to", "b", "b"], /a target is named twice/],
+    [["a", "--to", "z"], /knows no host z/],
+    [["a", "--to", "b", "--except", "vm9"], /no guest vm9 lives on a[\s\S]*next: Nothing was done/],
+  ];
+  for (const [args, told] of WRONG) {
+    test(`of ${args.join(" ")} is refused before anything is asked of a guest`, async () => {
+      const { agents, hosts } = await fleet(HEALTHY);
+      const { code, out, err } = await run("drain", ...args, "--hosts", hosts);
+      assert.deepEqual([code, out, agents.heard], [1, "", []]);
+      assert.match(err, told);
+    });
+  }
+
+  test("tells of each guest that cannot move everything in its way, as a table or JSON", async () => {
+    const script = {
+      ...HEALTHY,
+      prepare: [["validated", "ok"]],
+      blockers: { destination: [{ reason: "DISK_MISSING", subject: "root", description: "no" }] },
+    } satisfies Script;
+    const { hosts } = await fleet(script);
+    const args = ["drain", "a", "--to", "b", "--dry-run", "--hosts", hosts];
+    const { code, out } = await run(...args);
+    assert.equal(code, 6);
+    assert.match(
+      out,
+      /vm1 stays on a: no target takes it\n {2}b: DISK_MISSING \(root\): no → Mount/,
+    );
+    const json = await run(...args, "--json");
+    const { moves, left } = JSON.parse(json.out);
+    assert.deepEqual(moves, []);
+    assert.equal(left[0].obstacles[0].blocker.reason, "DISK_MISSING");
   });
 });
 

@@ -4,6 +4,7 @@ import { addCall } from "./commands/call.js";
 import { addCerts } from "./commands/certs.js";
 import { addCheck } from "./commands/check.js";
 import { addDoctor } from "./commands/doctor.js";
+import { addDrain } from "./commands/drain.js";
 import { addGuests } from "./commands/guests.js";
 import { addInfo } from "./commands/info.js";
 import { addMigrate } from "./commands/migrate.js";
@@ -32,6 +33,7 @@ Example:
   ferry guests
   ferry check vm1 --to b
   ferry migrate vm1 --to b
+  ferry drain a --to b c --dry-run
 
 ${EXIT_HELP}`,
     );
@@ -41,6 +43,7 @@ ${EXIT_HELP}`,
     addGuests,
     addCheck,
     addMigrate,
+    addDrain,
     addResolve,
     addWatch,
     addInfo,
