@@ -41,6 +41,8 @@ export interface HostsOptions {
   readonly patient?: boolean;
   /** Merged into every agent's configuration, section by section, by the file's own names. */
   readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The same of one host alone, by its name; it has the last word. */
+  readonly configOf?: Readonly<Record<string, NonNullable<HostsOptions["config"]>>>;
   /** Absolute folders and files that guests may name, beside the private one. */
   readonly allowedPaths?: readonly string[];
 }
@@ -187,8 +189,10 @@ export class Hosts {
       limits: { memory_reserve_bytes: 64 * 1024 * 1024 },
       timeouts: options.patient === true ? PATIENT_TIMEOUTS : {},
     };
-    for (const [section, keys] of Object.entries(options.config ?? {})) {
-      ours[section] = { ...ours[section], ...keys };
+    for (const config of [options.config ?? {}, options.configOf?.[name] ?? {}]) {
+      for (const [section, keys] of Object.entries(config)) {
+        ours[section] = { ...ours[section], ...keys };
+      }
     }
     return {
       host_id: name,
