@@ -38,7 +38,7 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
     { expectedAgentId: from.expected.source, migrationId, guestId, validateOnly: true },
     { timeoutMs },
   );
-  const about = { migrationId, description, transport };
+  const about = { migrationId, description, transport, network };
   const destination = await validateAt(to, about, timeoutMs);
   return { description, source: blockers, destination };
 }
@@ -48,11 +48,13 @@ export interface Question {
   readonly migrationId: string;
   readonly description: GuestDescription | undefined;
   readonly transport: Transport | undefined;
+  /** Empty: the destination's default. */
+  readonly network: string;
 }
 
 /** Everything that stands in a guest's way at a host; nothing is prepared there. */
 export function validateAt(to: Host, about: Question, timeoutMs: number): Promise<Blocker[]> {
-  const { migrationId, description, transport } = about;
+  const { migrationId, description, transport, network } = about;
   const open = {
     expectedAgentId: to.expected.destination,
     migrationId,

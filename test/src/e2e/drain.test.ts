@@ -44,7 +44,7 @@ after(() => hosts?.close());
 afterEach(home);
 
 function spec(name: string) {
-  return tickerSpec(name, { hz: 10, ram: 8, check: 16, memoryMib: 32 });
+  return tickerSpec(name, { hz: 19, ram: 8, check: 16, memoryMib: 32 });
 }
 
 function host(number: number): TestHost {

@@ -30,6 +30,8 @@ export interface DrainOptions {
   readonly except?: readonly string[] | undefined;
   /** Undefined: direct, encrypted. */
   readonly transport?: Transport | undefined;
+  /** As in MigrateOptions, of every target. */
+  readonly network?: string | undefined;
   /** Longest blackout at which QEMU may switch over, in milliseconds. Undefined: the agent's 300. */
   readonly downtimeLimitMs?: number | undefined;
   /** What all copies together may take, in bytes per second. Undefined: no limit. */
@@ -106,6 +108,7 @@ function runOptions(options: DrainOptions): RunOptions {
     order,
     except: new Set(except),
     transport: options.transport,
+    network: options.network,
     downtimeLimitMs: options.downtimeLimitMs,
     bandwidthBytesPerSecond: options.bandwidthBytesPerSecond,
     patienceMs: options.patienceMs ?? PATIENCE_MS,

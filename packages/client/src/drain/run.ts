@@ -39,6 +39,7 @@ export interface RunOptions extends PlanOptions {
   readonly from: NamedHost;
   readonly to: readonly NamedHost[];
   readonly transport: Transport | undefined;
+  readonly network: string | undefined;
   readonly downtimeLimitMs: number | undefined;
   /** How long a guest may wait for what passes (a slot, another migration), in milliseconds. */
   readonly patienceMs: number;
@@ -307,12 +308,14 @@ export class DrainWork {
   }
 
   async #move(active: Active): Promise<Ending> {
-    const { from, transport, downtimeLimitMs, bandwidthBytesPerSecond, bounds } = this.options;
+    const { from, transport, network, downtimeLimitMs, bandwidthBytesPerSecond, bounds } =
+      this.options;
     const run = migrate({
       guestId: active.waiting.guestId,
       from: from.host,
       to: this.#places.host(active.to).host,
       transport,
+      network,
       downtimeLimitMs,
       bandwidthBytesPerSecond: shareOf(bandwidthBytesPerSecond, this.#parallel),
       migrationId: active.migrationId,

@@ -26,12 +26,14 @@ export interface SurveyOptions {
   readonly from: NamedHost;
   readonly to: readonly NamedHost[];
   readonly transport?: Transport | undefined;
+  readonly network?: string | undefined;
   /** Guests that nobody needs to be asked about. */
   readonly except: ReadonlySet<string>;
 }
 
 /** Throws what the host that is to be emptied would not tell, or that it is silent. */
-export async function survey({ from, to, transport, except }: SurveyOptions): Promise<Survey> {
+export async function survey(options: SurveyOptions): Promise<Survey> {
+  const { from, to, except } = options;
   const limit = { timeoutMs: ASK_MS };
   const [info, guests, arriving, targets] = await Promise.all([
     getInfo(from.host.source, limit),
@@ -43,7 +45,7 @@ export async function survey({ from, to, transport, except }: SurveyOptions): Pr
     ({ name }) => targets.find((target) => target.name === name)?.trouble === undefined,
   );
   const surveyed = await inTurns(guests, ASKED_AT_ONCE, (guest) =>
-    except.has(guest.guestId) ? unasked(guest) : ask(guest, from, asked, transport),
+    except.has(guest.guestId) ? unasked(guest) : ask(guest, asked, options),
   );
   return {
     from: from.name,
@@ -91,9 +93,8 @@ function unasked(guest: Guest): SurveyedGuest {
 /** Undefined: it does not live there any more. */
 async function ask(
   guest: Guest,
-  from: NamedHost,
   to: readonly NamedHost[],
-  transport: Transport | undefined,
+  { from, transport, network = "" }: SurveyOptions,
 ): Promise<SurveyedGuest | undefined> {
   const { guestId } = guest;
   const migrationId = randomUUID();
@@ -120,7 +121,7 @@ async function ask(
   }
   const there = new Map<string, readonly Blocker[]>();
   if (description !== undefined) {
-    const about = { migrationId, description, transport };
+    const about = { migrationId, description, transport, network };
     await Promise.all(
       to.map(async ({ name, host }) => {
         const blockers = validateAt(host, about, ASK_MS).catch((error: unknown) =>

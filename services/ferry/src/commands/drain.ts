@@ -27,6 +27,7 @@ interface Flags {
   readonly parallel?: number;
   readonly order?: DrainOrder;
   readonly transport?: Transport;
+  readonly network?: string;
   readonly downtime?: number;
   readonly bandwidth?: number;
   readonly patience?: number;
@@ -52,6 +53,10 @@ export function addDrain(program: Command, shell: Shell): void {
       new Option("--transport <name>", "how memory travels; otherwise direct, encrypted").choices(
         TRANSPORTS,
       ),
+    )
+    .option(
+      "--network <name>",
+      "which of each target's networks memory arrives on, by name or address; otherwise its default",
     )
     .option(
       "--downtime <time>",
@@ -98,7 +103,8 @@ ${EXIT_HELP}`,
 }
 
 function optionsOf(fleet: Fleet, from: string, flags: Flags): DrainOptions {
-  const { to, except = [], parallel, order, transport, downtime, bandwidth, patience } = flags;
+  const { to, except = [], parallel, order, transport, network } = flags;
+  const { downtime, bandwidth, patience } = flags;
   const next = "Name the host to be emptied, and with --to one or more others.";
   if (to.includes(from)) throw new Failure(`${from} cannot take its own guests`, next);
   if (new Set(to).size < to.length) throw new Failure("a target is named twice", next);
@@ -110,6 +116,7 @@ function optionsOf(fleet: Fleet, from: string, flags: Flags): DrainOptions {
     parallel,
     order,
     transport,
+    network,
     downtimeLimitMs: downtime,
     bandwidthBytesPerSecond: bandwidth,
     patienceMs: patience,
