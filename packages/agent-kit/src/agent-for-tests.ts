@@ -11,6 +11,7 @@ await runAgent({
     return {
       port: 1,
       metricsPort: 2,
+      healthPort: undefined,
       stop: async () => {
         log.info("stopping");
         if (config.hostId !== "stuck") clearInterval(open);

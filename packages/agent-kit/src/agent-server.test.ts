@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +119,88 @@ test("whoever watches an agent's health hears of its draining", async (t) => {
     [Serving.SERVING, Serving.NOT_SERVING],
   );
   watch.cancel();
+});
+
+/** What the health of that name is, asked without a certificate. */
+function probe(t: TestContext, port: number | undefined) {
+  const plain = new HealthClient(`127.0.0.1:${port}`, ChannelCredentials.createInsecure());
+  t.after(() => plain.close());
+  return async (service: string) =>
+    (await ask<{ service: string }, HealthCheckResponse>(plain, plain.check, { service })).status;
+}
+
+test("a probe without a certificate asks for health on a port of its own, and for nothing else", async (t) => {
+  const { certificates } = certificatesFor(t, "host-1");
+  const { server, client } = await makeRig(t, { certificates, starting: true });
+  const check = probe(t, server.healthPort);
+  assert.equal(await check(""), Serving.NOT_SERVING);
+  assert.equal(await check("ferry.liveness"), Serving.SERVING, "it is alive while it starts");
+  server.open();
+  assert.equal(await check(""), Serving.SERVING);
+  assert.equal(await check("ferry.v1.PeerService"), Serving.SERVING);
+  server.drain();
+  assert.equal(await check(""), Serving.NOT_SERVING);
+  assert.equal(await check("ferry.liveness"), Serving.SERVING, "and while it drains");
+
+  const insecure = ChannelCredentials.createInsecure();
+  const elsewhere = new MigrationServiceClient(`127.0.0.1:${server.healthPort}`, insecure);
+  t.after(() => elsewhere.close());
+  const refused = await failure(ask(elsewhere, elsewhere.listMigrations, LIST));
+  assert.equal(refused.code, status.UNIMPLEMENTED);
+  const reflection = new ServerReflectionClient(`127.0.0.1:${server.healthPort}`, insecure);
+  t.after(() => reflection.close());
+  const { ended } = collect(reflection.serverReflectionInfo());
+  assert.equal((await ended)?.code, status.UNIMPLEMENTED);
+
+  // With a certificate it is asked on the usual port, too, whatever role it has.
+  const named = client(HealthClient, credentialsOf({ dns: ["nobody.example"] }));
+  const { status: alive } = await ask<{ service: string }, HealthCheckResponse>(
+    named,
+    named.check,
+    { service: "ferry.liveness" },
+  );
+  assert.equal(alive, Serving.SERVING);
+});
+
+test("health_listen: off opens no such port", async (t) => {
+  const { log, metrics } = await makeRig(t);
+  const server = await serve({
+    config: parseConfig('listen: "127.0.0.1:0"\nhealth_listen: off\nplaintext: true', "source"),
+    role: "source",
+    log,
+    metrics,
+    certificates: undefined,
+    policy: POLICY,
+    services: [],
+    add: () => {},
+  });
+  t.after(() => server.close(0));
+  assert.equal(server.healthPort, undefined);
+});
+
+test("a state directory that does not answer makes the agent not alive, until it does", async (t) => {
+  const { server, stateDir, metrics } = await makeRig(t, {
+    config: "timeouts: {liveness_ms: 200}",
+  });
+  const check = probe(t, server.healthPort);
+  await until("the first look to have written", () =>
+    existsSync(join(stateDir, ".alive.destination")),
+  );
+  // Opening a FIFO that nobody reads hangs, as a file does on storage that has gone away.
+  rmSync(join(stateDir, ".alive.destination"));
+  execFileSync("mkfifo", [join(stateDir, ".alive.destination")]);
+  const hung = async () =>
+    (await metrics.registry.metrics()).includes('_hung{role="destination"} 1');
+  await until("it to be noticed", hung);
+  assert.equal(await check("ferry.liveness"), Serving.NOT_SERVING);
+  assert.equal(await check(""), Serving.SERVING, "readiness is about something else");
+  const reader = openSync(
+    join(stateDir, ".alive.destination"),
+    constants.O_RDONLY | constants.O_NONBLOCK,
+  );
+  t.after(() => closeSync(reader));
+  await until("it to answer again", async () => !(await hung()));
+  assert.equal(await check("ferry.liveness"), Serving.SERVING);
 });
 
 test("reflection lists the agent's services", async (t) => {
@@ -303,7 +394,8 @@ test("calls are counted under the names dashboards know, refused ones included",
 test("a port that is taken is named", async (t) => {
   const { server, log, metrics } = await makeRig(t);
   const taken = serve({
-    config: parseConfig(`listen: "127.0.0.1:${server.port}"`, "source"),
+    config: parseConfig(`listen: "127.0.0.1:${server.port}"\nhealth_listen: off`, "source"),
+    role: "source",
     log,
     metrics,
     certificates: undefined,

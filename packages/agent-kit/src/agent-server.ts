@@ -9,9 +9,11 @@ import { experimental, Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { callMetrics } from "./call-metrics.js";
 import type { Certificates } from "./certificates.js";
-import { type Config, splitAddress } from "./config.js";
+import { type AgentRole, type Config, splitAddress } from "./config.js";
 import { type AgentPhase, door } from "./door.js";
+import { serveHealth } from "./health-server.js";
 import { type Authenticated, peerIdentity } from "./identity.js";
+import { LIVENESS, Liveness, stateProbe } from "./liveness.js";
 import type { Logger } from "./logs.js";
 import type { Metrics } from "./metrics.js";
 import type { PolicyInForce } from "./policy-file.js";
@@ -20,6 +22,7 @@ import { adapters } from "./server.js";
 
 export interface AgentServerOptions {
   readonly config: Config;
+  readonly role: AgentRole;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Undefined: plaintext. */
@@ -34,6 +37,8 @@ export interface AgentServerOptions {
 
 export interface AgentServer {
   readonly port: number;
+  /** Of the port that has health and no TLS. */
+  readonly healthPort: number | undefined;
   readonly listener: Listener;
   readonly phase: AgentPhase;
   /** Everything was found again: takes calls. */
@@ -46,7 +51,7 @@ export interface AgentServer {
 
 /** Listens. Rejects if the port cannot be had. */
 export async function serve(options: AgentServerOptions): Promise<AgentServer> {
-  const { config, log, metrics, certificates, policy, services } = options;
+  const { config, role, log, metrics, certificates, policy, services } = options;
   let phase: AgentPhase = "starting";
   const secure = certificates !== undefined;
   const who = (call: Authenticated) => peerIdentity(call, secure ? policy.current : undefined);
@@ -69,10 +74,12 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     for (const name of ["", ...services]) health.setStatus(name, status);
   };
   say("NOT_SERVING");
+  health.setStatus(LIVENESS, "SERVING");
   health.addToServer(server);
   addReflection(server, loadDescriptorSet(), [...services, "grpc.health.v1.Health"]);
 
   const { host, port } = splitAddress(config.listen);
+  const probes = await openHealth();
   const listener = await listen({
     server,
     credentials: credentialsOf(certificates),
@@ -80,10 +87,23 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     port,
     connectionsMax: config.limits.connectionsMax,
     refused: (why, peer) => log.warn({ why, peer }, "a connection was turned away"),
+  }).catch(async (error: unknown) => {
+    await probes?.close();
+    throw error;
+  });
+  const liveness = new Liveness({
+    probe: stateProbe(config.stateDir, role),
+    withinMs: config.timeouts.livenessMs,
+    log,
+    say: (isAlive) => {
+      metrics.stateHung.set({ role }, isAlive ? 0 : 1);
+      health.setStatus(LIVENESS, isAlive ? "SERVING" : "NOT_SERVING");
+    },
   });
   log.info({ address: `${host}:${listener.port}`, secure }, "listening");
   return {
     port: listener.port,
+    healthPort: probes?.port,
     listener,
     get phase() {
       return phase;
@@ -97,8 +117,17 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
       phase = "draining";
       say("NOT_SERVING");
     },
-    close: (graceMs) => listener.close(graceMs),
+    close: async (graceMs) => {
+      await listener.close(graceMs);
+      liveness.stop();
+      await probes?.close(); // last: whoever ends an agent that does not answer waits for it to end
+    },
   };
+
+  async function openHealth(): Promise<Listener | undefined> {
+    const address = config.healthListen;
+    return address === undefined ? undefined : serveHealth({ listen: address, health, log });
+  }
 }
 
 /** Every caller must show a certificate that our CA signed. Files that change are taken up. */

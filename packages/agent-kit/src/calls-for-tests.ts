@@ -42,9 +42,12 @@ export function collect<Response>(stream: NodeJS.EventEmitter) {
 }
 
 /** Waits until `condition` holds. Throws after 20 s, saying what did not come about. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
   const deadline = Date.now() + 20_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

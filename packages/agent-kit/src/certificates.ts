@@ -70,6 +70,7 @@ export class Certificates implements experimental.CertificateProvider {
   readonly #timer: NodeJS.Timeout;
   readonly #caListeners = new Set<CaListener>();
   readonly #identityListeners = new Set<IdentityListener>();
+  readonly #changes = new Set<() => void>();
   #pems: Pems;
   /** What was refused last, so that it is complained about once. */
   #refused: Pems | undefined;
@@ -113,6 +114,12 @@ export class Certificates implements experimental.CertificateProvider {
     for (const listener of this.#caListeners) listener({ caCertificate: ca });
     for (const listener of this.#identityListeners)
       listener({ certificate: cert, privateKey: key });
+    for (const changed of this.#changes) changed();
+  }
+
+  /** Called whenever others have come into force. */
+  onChange(changed: () => void): void {
+    this.#changes.add(changed);
   }
 
   stop(): void {

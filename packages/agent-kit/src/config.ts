@@ -14,9 +14,9 @@ import { RUN_DIR_BYTES_MAX } from "./run-directory.js";
 export type AgentRole = "source" | "destination";
 
 /** Where each agent listens unless its file says otherwise. */
-const LISTEN: Record<AgentRole, { readonly grpc: string; readonly metrics: string }> = {
-  source: { grpc: "0.0.0.0:7701", metrics: "127.0.0.1:9701" },
-  destination: { grpc: "0.0.0.0:7702", metrics: "127.0.0.1:9702" },
+const LISTEN: Record<AgentRole, Record<"grpc" | "health" | "metrics", string>> = {
+  source: { grpc: "0.0.0.0:7701", health: "0.0.0.0:7711", metrics: "127.0.0.1:9701" },
+  destination: { grpc: "0.0.0.0:7702", health: "0.0.0.0:7712", metrics: "127.0.0.1:9702" },
 };
 
 /** A host's id is part of its agents' ids and of its certificate's name. */
@@ -62,7 +62,12 @@ const schema = z.strictObject({
     .default(null),
   listen: address.nullable().default(null),
   advertise: address.nullable().default(null),
+  health_listen: z
+    .union([z.literal("off"), address])
+    .nullable()
+    .default(null),
   metrics_listen: address.nullable().default(null),
+  metrics_tls: z.boolean().nullable().default(null),
   policy: path.nullable().default(null),
   state_dir: path.default("/var/lib/ferry"),
   run_dir: path
@@ -138,6 +143,7 @@ const schema = z.strictObject({
       tether_beat_ms: timeMs.default(10_000),
       switchover_margin_ms: timeMs.default(1_000),
       stall_ms: timeMs.default(10_000),
+      liveness_ms: timeMs.default(20_000),
       drain_ms: timeMs.default(10_000),
     })
     .refine(({ beat_ms, meet_stale_ms }) => meet_stale_ms >= 2 * beat_ms, {
@@ -154,29 +160,44 @@ const schema = z.strictObject({
 });
 
 /** The schema of the file; `configOf` makes a Config of what it accepts. */
-export { schema as configSchema };
+export const configSchema = schema.refine(
+  ({ plaintext, metrics_tls }) => !(plaintext && metrics_tls === true),
+  {
+    path: ["metrics_tls"],
+    error: "metrics_tls needs the certificates that plaintext: true does without",
+  },
+);
 
 type File = z.output<typeof schema>;
 
 /** What both agents know of their configuration. Names are those of the file, in camelCase. */
-export type Config = Camelized<Omit<File, "host_id" | "listen" | "metrics_listen" | "qemu">> & {
+export type Config = Camelized<
+  Omit<File, "host_id" | "listen" | "health_listen" | "metrics_listen" | "metrics_tls" | "qemu">
+> & {
   readonly hostId: string;
   readonly qemu: Omit<Camelized<File["qemu"]>, "cgroups"> & { readonly cgroups: CgroupPlacement };
   /** "host:port" of this agent's gRPC port. Controllers and agents share it. */
   readonly listen: string;
+  /** "host:port" of the port that has health and no TLS; undefined: none. */
+  readonly healthListen: string | undefined;
   /** "host:port" of the metrics endpoint. */
   readonly metricsListen: string;
+  /** Whether it asks for a certificate, as the gRPC port does. */
+  readonly metricsTls: boolean;
 };
 
 /** Completes what a file left open: the host's name, and the ports of that agent. */
 export function configOf(file: File, role: AgentRole): Config {
-  const { host_id, listen, metrics_listen, qemu, ...rest } = file;
+  const { host_id, listen, health_listen, metrics_listen, metrics_tls, qemu, ...rest } = file;
+  const metricsListen = metrics_listen ?? LISTEN[role].metrics;
   return {
     ...camelize(rest),
     qemu: { ...camelize(qemu), cgroups: placementOf(qemu.cgroups) },
     hostId: host_id ?? hostIdOf(hostname()),
     listen: listen ?? LISTEN[role].grpc,
-    metricsListen: metrics_listen ?? LISTEN[role].metrics,
+    healthListen: health_listen === "off" ? undefined : (health_listen ?? LISTEN[role].health),
+    metricsListen,
+    metricsTls: metrics_tls ?? !(rest.plaintext || isLoopback(metricsListen)),
   };
 }
 
@@ -190,6 +211,11 @@ export function splitAddress(text: string): { readonly host: string; readonly po
   const [, host = "", digits = ""] = HOST_AND_PORT.exec(text) ?? [];
   if (host === "") throw new Error(`"host:port" is wanted, not ${JSON.stringify(text)}`);
   return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(digits) };
+}
+
+function isLoopback(address: string): boolean {
+  const { host } = splitAddress(address);
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 function isAddress(text: string): boolean {

@@ -1,12 +1,18 @@
 /*
- * Plain HTTP for Prometheus (/metrics) and for probes that cannot speak mutual TLS (/readyz).
- * It only ever reads, and everything about it is bounded.
+ * HTTP for Prometheus (/metrics) and simple probes (/readyz): over mutual TLS, for whoever may look;
+ * plain where only this machine can reach it. It only ever reads, and everything about it is bounded.
  */
-import { createServer, type ServerResponse } from "node:http";
+import { createServer as createPlain, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createSecure } from "node:https";
 import type { AddressInfo } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Registry } from "prom-client";
+import type { Certificates } from "./certificates.js";
 import { splitAddress } from "./config.js";
+import { identityIn } from "./identity.js";
 import { metricsText } from "./metrics-text.js";
+import { isAllowed, METRICS } from "./permissions.js";
+import type { PolicyInForce } from "./policy-file.js";
 
 const CONNECTIONS_MAX = 64;
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -16,6 +22,10 @@ export interface MetricsEndpointOptions {
   /** "host:port"; port 0: any free one. */
   readonly listen: string;
   readonly registry: Registry;
+  /** Undefined: plain HTTP, and anybody may look. */
+  readonly tls?:
+    | { readonly certificates: Certificates; readonly policy: Pick<PolicyInForce, "current"> }
+    | undefined;
   /** Brings gauges up to date before they are told. */
   readonly refresh?: () => Promise<void>;
   ready(): boolean;
@@ -35,36 +45,44 @@ export async function serveMetrics(options: MetricsEndpointOptions): Promise<Met
     });
     return making;
   };
-  const server = createServer(
-    {
-      maxHeaderSize: HEADER_BYTES_MAX,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: REQUEST_TIMEOUT_MS,
-    },
-    ({ method, url }, response) => {
-      if (method !== "GET" && method !== "HEAD") {
-        answer(response.setHeader("Allow", "GET, HEAD"), 405, "only GET\n");
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+  };
+  const answerTo = (request: IncomingMessage, response: ServerResponse) => {
+    const { method, url } = request;
+    const refusal = refusalOf(request, options);
+    if (refusal !== undefined) {
+      answer(response, 403, refusal);
+      return;
+    }
+    if (method !== "GET" && method !== "HEAD") {
+      answer(response.setHeader("Allow", "GET, HEAD"), 405, "only GET\n");
+      return;
+    }
+    switch (url?.split("?")[0]) {
+      case "/metrics":
+        text().then(
+          (made) => {
+            response.setHeader("Content-Type", options.registry.contentType);
+            answer(response, 200, made);
+          },
+          () => answer(response, 500, "metrics are out of order\n"),
+        );
         return;
-      }
-      switch (url?.split("?")[0]) {
-        case "/metrics":
-          text().then(
-            (made) => {
-              response.setHeader("Content-Type", options.registry.contentType);
-              answer(response, 200, made);
-            },
-            () => answer(response, 500, "metrics are out of order\n"),
-          );
-          return;
-        case "/readyz":
-          if (options.ready()) answer(response, 200, "serving\n");
-          else answer(response, 503, "not serving\n");
-          return;
-        default:
-          answer(response, 404, "there are /metrics and /readyz\n");
-      }
-    },
-  );
+      case "/readyz":
+        if (options.ready()) answer(response, 200, "serving\n");
+        else answer(response, 503, "not serving\n");
+        return;
+      default:
+        answer(response, 404, "there are /metrics and /readyz\n");
+    }
+  };
+  const server =
+    options.tls === undefined
+      ? createPlain(limits, answerTo)
+      : secureServer(options.tls.certificates, limits, answerTo);
   server.maxConnections = CONNECTIONS_MAX;
   const { host, port } = splitAddress(options.listen);
   await new Promise<void>((resolve, reject) => {
@@ -81,6 +99,35 @@ export async function serveMetrics(options: MetricsEndpointOptions): Promise<Met
         server.closeAllConnections();
       }),
   };
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Every caller shows a certificate of our CA, and files that change are taken up. */
+function secureServer(certificates: Certificates, limits: object, answerTo: Answer) {
+  const server = createSecure(
+    {
+      ...limits,
+      ...certificates.pems,
+      handshakeTimeout: REQUEST_TIMEOUT_MS,
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
+    answerTo,
+  );
+  certificates.onChange(() => server.setSecureContext(certificates.pems));
+  return server;
+}
+
+/** Why the caller may not look, in words; undefined: it may. */
+function refusalOf(
+  { socket }: IncomingMessage,
+  { tls }: MetricsEndpointOptions,
+): string | undefined {
+  if (tls === undefined || !(socket instanceof TLSSocket)) return undefined;
+  const { name, roles, policy } = identityIn(socket.getPeerCertificate(), tls.policy.current);
+  if (isAllowed(METRICS, roles)) return undefined;
+  return `metrics are for ${METRICS.join(", ")}, and ${name} is none of them in ${policy}\n`;
 }
 
 async function make({ registry, refresh }: MetricsEndpointOptions): Promise<string> {

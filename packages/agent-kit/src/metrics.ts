@@ -178,6 +178,12 @@ export function makeMetrics({
       help: "When this agent's certificate ends, in seconds since 1970; 0 over plaintext.",
       registers,
     }),
+    stateHung: new Gauge({
+      name: "ferry_state_directory_hung",
+      help: "Is 1 while the state directory does not answer at all, and liveness says NOT_SERVING.",
+      labelNames: ["role"] as const,
+      registers,
+    }),
     permissionDenied: new Counter({
       name: "ferry_permission_denied_total",
       help: "Calls refused with PERMISSION_DENIED, by the reason in their details.",
@@ -209,7 +215,12 @@ export function makeMetrics({
   metrics.meets.set({ role }, 0);
   metrics.overrides.inc({ role }, 0);
   metrics.conflicts.inc({ role }, 0);
-  for (const gauge of [metrics.perished, metrics.peerSilent, metrics.stateUnwritable]) {
+  for (const gauge of [
+    metrics.perished,
+    metrics.peerSilent,
+    metrics.stateUnwritable,
+    metrics.stateHung,
+  ]) {
     gauge.set({ role }, 0);
   }
   for (const reason of DENIALS) metrics.permissionDenied.inc({ reason }, 0);

@@ -19,7 +19,7 @@ import type { Role } from "./policy.js";
 export type Access = "anybody" | readonly Role[];
 
 /** Whoever may give an order may look, and whoever stands in for a host may give orders. */
-const LOOK: Access = ["viewer", "controller", "operator"];
+const LOOK = ["viewer", "controller", "operator"] as const satisfies Access;
 const ORDER: Access = ["controller", "operator"];
 const AGENTS: Access = ["agent"];
 
@@ -50,6 +50,9 @@ const TABLE: ReadonlyMap<string, Access> = new Map([
   ...rows(HealthService, { check: "anybody", list: "anybody", watch: "anybody" }),
   ...rows(ServerReflectionService, { serverReflectionInfo: "anybody" }),
 ]);
+
+/** Who may read the metrics, where they are behind TLS. */
+export const METRICS = LOOK;
 
 /** What a request may ask for beyond its call. */
 const ASKS = {

@@ -20,6 +20,8 @@ export interface RunningAgent {
   /** Where it listens: its gRPC port, and the port of its metrics. */
   readonly port: number;
   readonly metricsPort: number;
+  /** Of the port that has health and no TLS, if it has one. */
+  readonly healthPort: number | undefined;
   /** Ends it in order: no new work, tethers cut, guests that had not landed killed and reaped. */
   stop(): Promise<void>;
 }

@@ -1,4 +1,7 @@
 /* For tests: an agent's server with handlers of the test's own, on a real socket, and clients for it. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import {
   type ListMigrationsRequest,
@@ -47,8 +50,13 @@ export const AGENT_ID = "host-1/destination";
 
 export async function makeRig(t: TestContext, options: RigOptions = {}) {
   const { handlers = {}, certificates } = options;
+  const stateDir = mkdtempSync(join(tmpdir(), "ferry-rig-"));
+  t.after(() => rmSync(stateDir, { recursive: true, force: true }));
   const config = parseConfig(
-    `host_id: host-1\nlisten: "127.0.0.1:0"\nplaintext: ${certificates === undefined}\n${options.config ?? ""}`,
+    [
+      'host_id: host-1\nlisten: "127.0.0.1:0"\nhealth_listen: "127.0.0.1:0"',
+      `state_dir: ${stateDir}\nplaintext: ${certificates === undefined}\n${options.config ?? ""}`,
+    ].join("\n"),
     "destination",
   );
   const lines: string[] = [];
@@ -56,6 +64,7 @@ export async function makeRig(t: TestContext, options: RigOptions = {}) {
   const metrics = makeMetrics({ role: "destination", process: false });
   const server = await serve({
     config,
+    role: "destination",
     log,
     metrics,
     certificates,
@@ -93,6 +102,7 @@ export async function makeRig(t: TestContext, options: RigOptions = {}) {
   };
   return {
     server,
+    stateDir,
     metrics,
     log,
     lines,

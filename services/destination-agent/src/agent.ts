@@ -125,6 +125,7 @@ export async function startDestinationAgent(
     const draining = () => server.phase === "draining";
     const server = await serve({
       config,
+      role: "destination",
       log,
       metrics,
       certificates,
@@ -163,6 +164,7 @@ export async function startDestinationAgent(
     const endpoint = await serveMetrics({
       listen: config.metricsListen,
       registry: metrics.registry,
+      tls: config.metricsTls && certificates !== undefined ? { certificates, policy } : undefined,
       ready: () => server.phase === "serving",
       refresh: async () => {
         tellArrivals(arrivals, metrics, config.hostId);
@@ -181,6 +183,7 @@ export async function startDestinationAgent(
     return {
       port: server.port,
       metricsPort: endpoint.port,
+      healthPort: server.healthPort,
       stop: async () => {
         server.drain();
         const empty = () => arrivals.underWay().length === 0;

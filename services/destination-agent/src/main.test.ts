@@ -26,6 +26,7 @@ function setUp(t: TestContext, qemu = "accelerator: tcg") {
     "plaintext: true",
     'listen: "127.0.0.1:0"',
     'metrics_listen: "127.0.0.1:0"',
+    'health_listen: "127.0.0.1:0"',
     `state_dir: ${join(dir, "state")}`,
     `run_dir: ${join(dir, "run")}`,
     `qemu: {${qemu}}`,

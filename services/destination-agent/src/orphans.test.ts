@@ -59,6 +59,7 @@ function testHost(t: TestContext) {
     "plaintext: true",
     'listen: "127.0.0.1:0"',
     'metrics_listen: "127.0.0.1:0"',
+    'health_listen: "127.0.0.1:0"',
     `state_dir: ${join(dir, "state")}`,
     `run_dir: ${runDir}`,
     `qemu: {accelerator: tcg, binary: ${binary}}`,

@@ -126,6 +126,7 @@ export async function startSourceAgent(
     const draining = () => server.phase === "draining";
     const server = await serve({
       config,
+      role: "source",
       log,
       metrics,
       certificates,
@@ -164,6 +165,7 @@ export async function startSourceAgent(
     const endpoint = await serveMetrics({
       listen: config.metricsListen,
       registry: metrics.registry,
+      tls: config.metricsTls && certificates !== undefined ? { certificates, policy } : undefined,
       ready: () => server.phase === "serving",
       refresh: async () => {
         const underWay = departures.underWay();
@@ -195,6 +197,7 @@ export async function startSourceAgent(
     return {
       port: server.port,
       metricsPort: endpoint.port,
+      healthPort: server.healthPort,
       stop: async () => {
         server.drain();
         // A direct copy goes on without us; a tunnelled one would fail, so it may end first.

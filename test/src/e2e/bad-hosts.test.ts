@@ -241,7 +241,13 @@ function startAnother(
   const path = join(bench.hosts.dir, `another-${role}.yaml`);
   writeFileSync(
     path,
-    JSON.stringify({ ...config, listen: "127.0.0.1:0", metrics_listen: "127.0.0.1:0", ...change }),
+    JSON.stringify({
+      ...config,
+      listen: "127.0.0.1:0",
+      metrics_listen: "127.0.0.1:0",
+      health_listen: "off",
+      ...change,
+    }),
   );
   const { status, stderr } = spawnSync(process.execPath, [mainOf(role), "--config", path], {
     encoding: "utf8",

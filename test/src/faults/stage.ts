@@ -235,6 +235,7 @@ export class Stage {
       host_id: place.name,
       listen: `${place.address}:${PORTS[role]}`,
       advertise: `${place.address}:${PORTS[role]}`,
+      health_listen: "off",
       metrics_listen: `${place.address}:${METRICS_PORTS[role]}`,
       state_dir: stateDir,
       run_dir: runDir,

@@ -14,6 +14,7 @@ import { processesMentioning, signal } from "./processes.js";
 import { until } from "./until.js";
 
 const PORTS = { source: 7701, destination: 7702 } as const;
+const HEALTH_PORTS = { source: 7711, destination: 7712 } as const;
 export const METRICS_PORTS = { source: 9701, destination: 9702 } as const;
 
 const KEEPALIVE = { timeMs: 1_000, timeoutMs: 3_000 };
@@ -198,7 +199,9 @@ export class Hosts {
       host_id: name,
       listen: at({ address }, PORTS[role]),
       advertise: at({ address }, PORTS[role]),
+      health_listen: at({ address }, HEALTH_PORTS[role]),
       metrics_listen: at({ address }, METRICS_PORTS[role]),
+      metrics_tls: false, // who may look there has tests of its own
       state_dir: stateDir,
       run_dir: runDir,
       ...(this.security.tls === undefined
