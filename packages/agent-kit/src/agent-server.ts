@@ -7,6 +7,7 @@ import { addReflection, loadDescriptorSet } from "@ferry/contract";
 import { type Listener, listen } from "@ferry/tether";
 import { experimental, Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
+import { callIds } from "./call-ids.js";
 import { callMetrics } from "./call-metrics.js";
 import type { Certificates } from "./certificates.js";
 import { type AgentRole, type Config, splitAddress } from "./config.js";
@@ -56,8 +57,9 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
   const secure = certificates !== undefined;
   const who = (call: Authenticated) => peerIdentity(call, secure ? policy.current : undefined);
   const server = new Server({
-    // First is innermost: what the door refuses is counted, too.
+    // First is innermost: what the door refuses is counted and named, too.
     interceptors: [
+      callIds(log),
       callMetrics(metrics.calls),
       refusals({ log, metrics }),
       door({ who, phase: () => phase }),

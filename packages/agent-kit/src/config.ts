@@ -157,6 +157,19 @@ const schema = z.strictObject({
       file: path.nullable().default(null),
     })
     .prefault({}),
+  traces: z
+    .strictObject({
+      otlp_endpoint: z
+        .string()
+        .refine(
+          isCollector,
+          'an http or https URL without a password is wanted, e.g. "http://127.0.0.1:4318/v1/traces"',
+        )
+        .nullable()
+        .default(null),
+      queue_max: count.default(512),
+    })
+    .prefault({}),
 });
 
 /** The schema of the file; `configOf` makes a Config of what it accepts. */
@@ -230,6 +243,13 @@ function placementOf(cgroups: File["qemu"]["cgroups"]): CgroupPlacement {
   throw new Error(
     "qemu.cgroups is auto, and no cgroup hierarchy under /sys/fs/cgroup may be written: mount the host's there, or list the directories",
   );
+}
+
+/** A password would stand in the log; collectors' credentials have a place of their own. */
+function isCollector(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return ["http:", "https:"].includes(protocol) && username === "" && password === "";
 }
 
 function hostIdOf(name: string): string {

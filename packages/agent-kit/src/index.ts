@@ -1,4 +1,5 @@
 export { type AgentServer, type AgentServerOptions, serve } from "./agent-server.js";
+export { type CallIds, callIdsOf } from "./call-ids.js";
 export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";
 export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
@@ -15,6 +16,7 @@ export { type CallMetrics, type Metrics, makeMetrics, tellBuild } from "./metric
 export { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint.js";
 export { type MigrationFacts, MigrationSeries } from "./migration-series.js";
 export { type MigrationsKnown, migrationHandlers } from "./migration-service.js";
+export { MigrationTrace } from "./migration-trace.js";
 export { openMonitor } from "./monitor.js";
 export { checkMachine } from "./node-check.js";
 export { Orphans, type OrphansHost } from "./orphans.js";
@@ -30,6 +32,7 @@ export { type AgentProgram, type RunningAgent, runAgent } from "./run-agent.js";
 export { guestRunDirectory } from "./run-directory.js";
 export { adapters, type BidiCall, type CallContext, checkAddressee, statusOf } from "./server.js";
 export { endOnSignals } from "./shutdown.js";
+export { NO_TRACES, openTraces, type SpanOver, type Traces } from "./traces.js";
 export { Turns } from "./turns.js";
 export { VERSION } from "./version.js";
 export { Vigil } from "./vigil.js";

@@ -77,6 +77,8 @@ const arrivalBody = z.object({
   /** The network it was prepared on, as the caller named it. Absent: the default. */
   network: z.string().optional(),
   startedAt: z.string(),
+  /** W3C's, as a caller or the source gave it, so that a restart does not lose the trace. */
+  traceparent: z.string().optional(),
 });
 export type ArrivalBody = z.infer<typeof arrivalBody>;
 
@@ -112,6 +114,8 @@ export const departureRecord = z.object({
   reason: z.string(),
   /** A person stood in for the destination: who, and why. Written before the guest was touched for it. */
   overridden: z.string().optional(),
+  /** W3C's, as a caller gave it, so that a restart does not lose the trace. */
+  traceparent: z.string().optional(),
 });
 export type DepartureRecord = z.infer<typeof departureRecord>;
 

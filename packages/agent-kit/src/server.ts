@@ -9,14 +9,16 @@ import type {
   handleBidiStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
+  Metadata,
   ServerDuplexStream,
   ServerWritableStream,
 } from "@grpc/grpc-js";
+import { type CallIds, callIdsOf } from "./call-ids.js";
 import type { Authenticated, PeerIdentity } from "./identity.js";
 import type { Logger } from "./logs.js";
 
 /** What a handler knows of its call beside the request. */
-export interface CallContext {
+export interface CallContext extends CallIds {
   /** When the caller stops waiting; Infinity if it never does. */
   readonly deadline: Date | number;
   /** Fires when the caller is gone, or the deadline has passed. */
@@ -66,7 +68,7 @@ export function adapters({ log, who }: HandlerOptions) {
         const answer = async () => handler(call.request, contextOf(call, who));
         answer().then(
           (response) => callback(null, response),
-          (error: unknown) => callback(statusOf(error, call.getPath(), log)),
+          (error: unknown) => callback(statusOf(error, call, log)),
         );
       },
 
@@ -76,7 +78,7 @@ export function adapters({ log, who }: HandlerOptions) {
       ): handleServerStreamingCall<Request, Response> =>
       (call) => {
         stream(call, handler, who).catch((error: unknown) =>
-          call.emit("error", statusOf(error, call.getPath(), log)),
+          call.emit("error", statusOf(error, call, log)),
         );
       },
 
@@ -86,7 +88,7 @@ export function adapters({ log, who }: HandlerOptions) {
       ): handleBidiStreamingCall<Request, Response> =>
       (call) => {
         converse(call, handler, who).catch((error: unknown) =>
-          call.emit("error", statusOf(error, call.getPath(), log)),
+          call.emit("error", statusOf(error, call, log)),
         );
       },
   };
@@ -101,11 +103,13 @@ function contextOf(call: ServerCall, who: HandlerOptions["who"]): CallContext {
     deadline: call.getDeadline(),
     signal: hangUp.signal,
     peer: who(call),
+    ...callIdsOf(call.metadata),
   };
 }
 
 type ServerCall = Authenticated & {
   readonly cancelled: boolean;
+  readonly metadata: Metadata;
   getDeadline(): Date | number;
   once(event: "cancelled", listener: () => void): unknown;
 };
@@ -202,13 +206,19 @@ function happened(
 }
 
 /** What the caller is told; a bug is logged here, once. */
-export function statusOf(error: unknown, path: string, log: Logger) {
+export function statusOf(
+  error: unknown,
+  call: { getPath(): string; readonly metadata: Metadata },
+  log: Logger,
+) {
+  if (error instanceof Fault) return toStatus(error);
+  const at = { err: error, path: call.getPath(), request_id: callIdsOf(call.metadata).requestId };
   if (error instanceof StoreUnwritable) {
-    log.error({ err: error, path }, "the state directory cannot be written");
+    log.error(at, "the state directory cannot be written");
     return toStatus(
       new Fault("STATE_DIRECTORY_FULL", "this agent's state directory cannot be written"),
     );
   }
-  if (!(error instanceof Fault)) log.error({ err: error, path }, "a call failed: this is a bug");
+  log.error(at, "a call failed: this is a bug");
   return toStatus(error);
 }

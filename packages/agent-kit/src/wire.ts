@@ -21,9 +21,13 @@ const SPEC_FORMAT = 1;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const GUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
+export function isMigrationId(text: string): boolean {
+  return UUID.test(text);
+}
+
 /** A migration id in its one form, so that two spellings cannot be two migrations. */
 export function checkMigrationId(text: string): string {
-  if (UUID.test(text)) return text.toLowerCase();
+  if (isMigrationId(text)) return text.toLowerCase();
   throw invalid("migration_id", `a UUID is wanted, not ${quote(text)}`);
 }
 

@@ -1,5 +1,6 @@
 export { loadDescriptorSet } from "./descriptors.js";
 export {
+  DETAILS_KEY,
   Fault,
   type FaultDetails,
   type FaultStatus,
@@ -19,6 +20,17 @@ export {
   type Reason,
 } from "./reasons.js";
 export { addReflection } from "./reflection.js";
+export {
+  isRequestId,
+  migrationSpanIdOf,
+  REQUEST_ID_KEY,
+  readTraceparent,
+  TRACEPARENT_KEY,
+  type TraceContext,
+  traceIdOf,
+  withRequestInfo,
+  writeTraceparent,
+} from "./trace-context.js";
 export {
   decodeTunnelRequest,
   decodeTunnelResponse,

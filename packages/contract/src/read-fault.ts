@@ -7,6 +7,7 @@ import {
   BadRequest,
   ErrorInfo,
   PreconditionFailure,
+  RequestInfo,
   RetryInfo,
 } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
@@ -27,6 +28,8 @@ export interface FaultRead {
   readonly verdict: string | undefined;
   /** Why the guest was discarded, if the fault carries it. */
   readonly cause: string | undefined;
+  /** What the agent's log calls that call; undefined: an agent older than this library. */
+  readonly requestId: string | undefined;
   /** What the caller must do now; undefined for a reason this library does not know. */
   readonly next: string | undefined;
 }
@@ -60,6 +63,7 @@ export function readFault(error: unknown): FaultRead | undefined {
       retryAfterMs: delayOf(find(details, "RetryInfo", RetryInfo)),
       verdict: metadata.verdict,
       cause: metadata.cause,
+      requestId: find(details, "RequestInfo", RequestInfo)?.requestId,
       next: isKnown(reason) ? REASONS[reason].next : undefined,
     };
   } catch {

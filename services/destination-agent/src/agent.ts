@@ -15,6 +15,7 @@ import {
   makeMetrics,
   measuredDisk,
   migrationHandlers,
+  openTraces,
   orphansHandler,
   policyOf,
   type QemuHere,
@@ -98,6 +99,8 @@ export async function startDestinationAgent(
     undo.push(() => store.close());
     const audit = await AuditLog.open(config.stateDir, "destination");
     undo.push(() => audit.close());
+    const traces = await openTraces(config, { agentId, log });
+    undo.push(() => traces.close());
     const keeperPath = await installKeeper(config.runDir);
     const qemu = await lookAtQemu(config);
     tellBuild(metrics, {
@@ -110,6 +113,7 @@ export async function startDestinationAgent(
       config,
       log,
       metrics,
+      traces,
       store,
       audit,
       ports: new Ports(() => config.migration),

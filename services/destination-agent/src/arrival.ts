@@ -9,6 +9,7 @@ import {
   Changes,
   Driver,
   type EndingRecord,
+  MigrationTrace,
   Vigil,
 } from "@ferry/agent-kit";
 import {
@@ -92,6 +93,8 @@ export interface ArrivalView {
 /** One arriving guest, from Prepare to its verdict. */
 export class Arrival {
   readonly changes = new Changes();
+  readonly host: Host;
+  readonly trace: MigrationTrace;
   readonly startedAt: Date;
   /** Things QEMU-ish, held by the effects. */
   keeper: Keeper | undefined;
@@ -133,11 +136,23 @@ export class Arrival {
   readonly #driver: Driver<DestinationPhase, DestinationHeard, DestinationEffect>;
 
   constructor(
-    readonly host: Host,
+    host: Host,
     /** Phase and processes are brought up to date before each write. */
     public record: ArrivalRecord,
     phase: DestinationPhase = "empty",
   ) {
+    const { migrationId, traceparent } = record.arrival;
+    const { guestId } = record.guest.spec;
+    const { log, traces } = host;
+    const role = "destination";
+    const trace = new MigrationTrace({ role, migrationId, guestId, traceparent, log, traces });
+    this.trace = trace;
+    this.host = {
+      ...host,
+      get log() {
+        return trace.log;
+      },
+    };
     this.startedAt = new Date(record.arrival.startedAt);
     if (phase !== "empty") this.#accepted = Promise.resolve();
     this.#driver = new Driver(destination, phase, {
@@ -263,6 +278,15 @@ export class Arrival {
     });
   }
 
+  /** The source's agent names the trace it is in; the record keeps it from its next write on. */
+  tracedBySource(traceparent: string | undefined): void {
+    this.trace.meet(traceparent);
+    const kept = this.trace.traceparent;
+    if (kept === undefined || kept === this.record.arrival.traceparent) return;
+    const { record } = this;
+    this.record = { ...record, arrival: { ...record.arrival, traceparent: kept } };
+  }
+
   /** The source's agent said something. */
   heardSource(): void {
     this.#sourceHeardAt = performance.now();
@@ -384,12 +408,14 @@ export class Arrival {
       this.#cause = this.#why.cause;
       this.#reason = this.#why.reason;
     }
-    const seconds = (now - this.#phaseSince) / 1000;
+    const lastedMs = now - this.#phaseSince;
+    const endedAtMs = Date.now();
     this.#phaseSince = now;
     const why = this.#cause === undefined ? {} : { cause: this.#cause, reason: this.#reason };
     this.#untold.push(() => {
-      metrics.phaseDuration.observe({ role: "destination", phase: step.from }, seconds);
+      metrics.phaseDuration.observe({ role: "destination", phase: step.from }, lastedMs / 1000);
       if (step.from !== step.to) metrics.series.moved(this.migrationId, step.to);
+      this.#traceStep(step, { startedAtMs: endedAtMs - lastedMs, endedAtMs });
       const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "destination" };
       log.info({ ...about, ...step, ...why }, `${step.from} → ${step.to}`);
     });
@@ -416,6 +442,20 @@ export class Arrival {
     this.changes.bump();
   }
 
+  #traceStep(
+    { from, to, heard }: { from: DestinationPhase; to: DestinationPhase; heard: DestinationHeard },
+    stretch: { startedAtMs: number; endedAtMs: number },
+  ): void {
+    if (from === "empty") return;
+    this.trace.phase({ phase: from, heard, next: to, ...stretch });
+    if (to !== "landed" || this.stoppedAtUs === undefined || this.resumedAtUs === undefined) return;
+    const [stoppedAtMs, resumedAtMs] = [this.stoppedAtUs / 1000, this.resumedAtUs / 1000];
+    this.trace.blackout(
+      { startedAtMs: stoppedAtMs, endedAtMs: Math.max(stoppedAtMs, resumedAtMs) },
+      "destination",
+    );
+  }
+
   #countAutokill(cause: Cause): void {
     const { audit, log, metrics } = this.host;
     metrics.tetherLosses.inc({ cause });
@@ -434,6 +474,12 @@ export class Arrival {
     const { metrics } = this.host;
     this.endedAt = new Date();
     this.#vigil.end();
+    this.trace.over({
+      startedAtMs: this.startedAt.getTime(),
+      endedAtMs: this.endedAt.getTime(),
+      phase,
+      failure: phase === "landed" ? undefined : this.#reason || `it ${phase}`,
+    });
     if (this.tie !== undefined) {
       this.tie.untie();
       this.tie = undefined;

@@ -124,7 +124,8 @@ export class Arrivals {
   }
 
   async #tidy(arrival: Arrival): Promise<void> {
-    const { log, ports, store } = this.host;
+    const { ports, store } = this.host;
+    const { log } = arrival.host;
     try {
       if (arrival.port !== undefined) ports.giveBack(arrival.port);
       await arrival.tunnel?.stop();

@@ -1,4 +1,4 @@
-import type { Config, Logger, Metrics } from "@ferry/agent-kit";
+import type { Config, Logger, Metrics, Traces } from "@ferry/agent-kit";
 import type { AuditLog } from "@ferry/store";
 import type { Arrival } from "./arrival.js";
 import type { Ports } from "./ports.js";
@@ -9,6 +9,7 @@ export interface Host {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly traces: Traces;
   readonly store: DestinationStore;
   readonly audit: AuditLog;
   readonly ports: Ports;

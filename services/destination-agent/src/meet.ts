@@ -6,6 +6,7 @@
  * truthfully say `returned` of the wrong guest.
  */
 import {
+  type BidiCall,
   checkMigrationId,
   type PeerIdentity,
   toWireTransport,
@@ -25,12 +26,10 @@ import { toWireCause } from "./cause.js";
 /** Phases in which the source may still need to know where to send. */
 const SENDING: ReadonlySet<string> = new Set(["prepared", "receiving", "receivingOrdered"]);
 
-export interface MeetCall {
-  readonly requests: AsyncIterable<MeetRequest>;
-  readonly peer: PeerIdentity;
-  readonly signal: AbortSignal;
-  write(response: MeetResponse): void;
-}
+export type MeetCall = Pick<
+  BidiCall<MeetRequest, MeetResponse>,
+  "requests" | "peer" | "signal" | "traceparent" | "write"
+>;
 
 export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number) {
   const { meets } = arrivals.host.metrics;
@@ -62,7 +61,7 @@ export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number)
         if (migrationId !== bound.migrationId || request.sourceAgentId !== bound.sourceAgentId) {
           throw new Fault("ID_CONFLICT", "a Meet stream is about one migration of one source");
         }
-        await listen(arrivals, request);
+        await listen(arrivals, request, call.traceparent);
         restate();
       }
     } finally {
@@ -103,12 +102,17 @@ async function follow(
 }
 
 /** Hears one message: who means this arrival, and what the source says of custody. */
-async function listen(arrivals: Arrivals, request: MeetRequest): Promise<void> {
+async function listen(
+  arrivals: Arrivals,
+  request: MeetRequest,
+  traceparent: string | undefined,
+): Promise<void> {
   checkParty(arrivals, request);
   const arrival = arrivals.live(request.migrationId);
   const number = request.arrival.toString();
   if (arrival !== undefined && !arrival.settled) {
     arrival.heardSource();
+    arrival.tracedBySource(traceparent);
     if (request.arrival === 0n) await arrival.hear("met");
     else if (number === arrival.record.arrival.arrival) await hearWord(arrival, request);
   }

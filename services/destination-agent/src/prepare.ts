@@ -6,6 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import {
+  callIdsOf,
   checkAddressee,
   checkMigrationId,
   fromWireTransport,
@@ -52,7 +53,10 @@ export interface PrepareOptions {
 export function prepareHandler(options: PrepareOptions) {
   return (call: PrepareCall): void => {
     prepare(call, options).catch((error: unknown) => {
-      if (!(error instanceof Fault)) options.host.log.error({ err: error }, "Prepare failed");
+      if (!(error instanceof Fault)) {
+        const { requestId } = callIdsOf(call.metadata);
+        options.host.log.error({ err: error, request_id: requestId }, "Prepare failed");
+      }
       call.emit("error", toStatus(error));
     });
   };
@@ -79,7 +83,8 @@ async function prepare(call: PrepareCall, options: PrepareOptions): Promise<void
   if (options.draining()) {
     throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
   }
-  const arrival = await admit(migrationId, candidate, options);
+  const { traceparent } = callIdsOf(call.metadata);
+  const arrival = await admit(migrationId, { candidate, traceparent }, options);
   const tie = options.tie(call, open.heartbeatIntervalMs);
   void arrival.hear("prepare");
   arrival.tether(tie); // fires at once if the caller is gone already; heard after `prepare`
@@ -125,7 +130,7 @@ function checkNetwork(network: string): string {
 /** Accepts the guest, or throws with every reason against it. Two callers cannot both be accepted. */
 async function admit(
   migrationId: string,
-  candidate: Candidate,
+  { candidate, traceparent }: { candidate: Candidate; traceparent: string | undefined },
   { arrivals, host, agentId }: PrepareOptions,
 ): Promise<Arrival> {
   const known = arrivals.live(migrationId)?.view() ?? arrivals.ended(migrationId);
@@ -173,6 +178,7 @@ async function admit(
           transport: candidate.transport,
           ...(candidate.network === "" ? {} : { network: candidate.network }),
           startedAt: now,
+          ...(traceparent === undefined ? {} : { traceparent }),
         },
       },
     );

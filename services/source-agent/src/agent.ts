@@ -17,6 +17,7 @@ import {
   makeMetrics,
   measuredDisk,
   migrationHandlers,
+  openTraces,
   orphansHandler,
   peerDialer,
   policyOf,
@@ -102,6 +103,8 @@ export async function startSourceAgent(
     undo.push(() => store.close());
     const audit = await AuditLog.open(config.stateDir, "source");
     undo.push(() => audit.close());
+    const traces = await openTraces(config, { agentId, log });
+    undo.push(() => traces.close());
     const keeperPath = await installKeeper(config.runDir);
     const qemu = lookAtQemu(config).catch((error: unknown) => {
       const text = error instanceof Error ? error.message : String(error);
@@ -213,6 +216,7 @@ export async function startSourceAgent(
         agentId,
         log,
         metrics,
+        traces,
         store,
         audit,
         dialPeer: peerDialer(config, certificates, policy),

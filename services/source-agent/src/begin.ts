@@ -3,6 +3,7 @@
  * It moves nothing: a lease that lapses harms nobody.
  */
 import {
+  type CallContext,
   checkAddressee,
   checkGuestId,
   checkMigrationId,
@@ -40,7 +41,10 @@ const LEASED: ReadonlySet<string> = new Set(["begun"]);
 
 export function beginHandler(options: BeginOptions) {
   const { agentId, residents } = options;
-  return async (request: BeginRequest): Promise<BeginResponse> => {
+  return async (
+    request: BeginRequest,
+    { traceparent }: Pick<CallContext, "traceparent">,
+  ): Promise<BeginResponse> => {
     checkAddressee(request, agentId);
     const migrationId = checkMigrationId(request.migrationId);
     const guestId = checkGuestId(request.guestId);
@@ -48,7 +52,7 @@ export function beginHandler(options: BeginOptions) {
       throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
     }
     return residents.turns.take(guestId, () =>
-      begin(migrationId, guestId, request.validateOnly, options),
+      begin(migrationId, guestId, { validateOnly: request.validateOnly, traceparent }, options),
     );
   };
 }
@@ -56,7 +60,7 @@ export function beginHandler(options: BeginOptions) {
 async function begin(
   migrationId: string,
   guestId: string,
-  validateOnly: boolean,
+  { validateOnly, traceparent }: { validateOnly: boolean; traceparent: string | undefined },
   options: BeginOptions,
 ): Promise<BeginResponse> {
   const { agentId, residents, departures } = options;
@@ -99,6 +103,7 @@ async function begin(
     downtimeLimitMs: 0,
     paused: resident.record.guest.paused,
     reason: "",
+    ...(traceparent === undefined ? {} : { traceparent }),
   });
   departures.add(departure);
   await departure.hear("begin");

@@ -10,6 +10,7 @@ import {
   Driver,
   fromWireVerdict,
   type MigrationFacts,
+  MigrationTrace,
   Vigil,
 } from "@ferry/agent-kit";
 import { type FaultRead, type MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
@@ -89,6 +90,8 @@ const FINAL: ReadonlySet<string> = new Set([
 
 export class Departure {
   readonly changes = new Changes();
+  readonly host: Host;
+  readonly trace: MigrationTrace;
   readonly startedAt: Date;
   endedAt: Date | undefined;
   meet: MeetCall | undefined;
@@ -133,12 +136,23 @@ export class Departure {
   readonly #driver: Driver<SourcePhase, SourceHeard, SourceEffect>;
 
   constructor(
-    readonly host: Host,
+    host: Host,
     readonly resident: Resident,
     /** Brought up to date before each write. */
     public record: DepartureRecord,
     phase: SourcePhase = "idle",
   ) {
+    const { migrationId, guestId, traceparent } = record;
+    const { log, traces } = host;
+    const role = "source";
+    const trace = new MigrationTrace({ role, migrationId, guestId, traceparent, log, traces });
+    this.trace = trace;
+    this.host = {
+      ...host,
+      get log() {
+        return trace.log;
+      },
+    };
     this.startedAt = new Date(record.startedAt);
     this.over = new Promise((resolve) => {
       this.#end = resolve;
@@ -294,6 +308,13 @@ export class Departure {
       startedAt: this.record.startedAt,
       destinationAddress: this.record.destinationAddress,
     }));
+  }
+
+  /** A caller named the migration's trace. */
+  traced(traceparent: string | undefined): void {
+    this.trace.offer(traceparent);
+    const kept = this.trace.traceparent;
+    if (kept !== undefined) this.record = { ...this.record, traceparent: kept };
   }
 
   /** What is said over Meet now. No word is said before the phase that says it is written. */
@@ -503,12 +524,11 @@ export class Departure {
     this.#unwritten = "";
     const now = performance.now();
     if (step.from !== step.to) {
-      metrics.phaseDuration.observe(
-        { role: "source", phase: step.from },
-        (now - this.#phaseSince) / 1000,
-      );
+      const lastedMs = now - this.#phaseSince;
+      metrics.phaseDuration.observe({ role: "source", phase: step.from }, lastedMs / 1000);
       this.#phaseSince = now;
       metrics.series.moved(this.migrationId, step.to);
+      if (step.from !== "idle") this.#traceStep(step, lastedMs);
       log.info(
         {
           migration_id: this.migrationId,
@@ -527,9 +547,27 @@ export class Departure {
     this.changes.bump();
   }
 
+  #traceStep(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }, lastedMs: number) {
+    const { from: phase, to: next, heard } = step;
+    const endedAtMs = Date.now();
+    this.trace.phase({ phase, heard, next, startedAtMs: endedAtMs - lastedMs, endedAtMs });
+    // Stopped for the switchover, and given back: where it lands, the destination tells.
+    const back = next === "reclaimed" || (next === "kept" && phase === "cancelling");
+    if (back && this.stoppedAtUs > 0 && !this.record.paused) {
+      this.trace.blackout({ startedAtMs: this.stoppedAtUs / 1000, endedAtMs }, "source");
+    }
+  }
+
   #settle(): void {
     this.endedAt = new Date();
     this.#vigil.end();
+    this.trace.over({
+      startedAtMs: this.startedAt.getTime(),
+      endedAtMs: this.endedAt.getTime(),
+      phase: this.phase,
+      failure:
+        this.phase === "departed" ? undefined : (this.#failure?.description ?? "it did not move"),
+    });
     this.#end();
     const { metrics } = this.host;
     const outcome =

@@ -63,7 +63,10 @@ export class Departures {
       ...this.host,
       settled: (departure) => {
         this.#settle(departure).catch((error: unknown) =>
-          this.host.log.error({ migration_id: departure.migrationId, err: error }, "not tidied"),
+          departure.host.log.error(
+            { migration_id: departure.migrationId, err: error },
+            "not tidied",
+          ),
         );
       },
       acknowledgement: (departure) =>
@@ -145,8 +148,9 @@ export class Departures {
   }
 
   async #settle(departure: Departure): Promise<void> {
-    const { log, store } = this.host;
+    const { store } = this.host;
     const { resident } = departure;
+    const { log } = departure.host;
     this.#ended.set(departure.migrationId, viewOf(departure));
     if (resident.migrationId === departure.migrationId) resident.migrationId = "";
     departure.tidied = departure.readied === undefined && !departure.found; // QEMU heard nothing of it

@@ -81,6 +81,7 @@ export function openMeet(departure: Departure): void {
     log: host.log,
     dial: () => host.dialPeer(record.destinationAddress, record.destinationAgentId),
     say: () => departure.say(),
+    traceparent: () => departure.trace.carried,
     heard: (response) => departure.heardFromDestination(response),
     broke: (fault, error) => departure.meetBroke(fault, error),
   });

@@ -1,4 +1,4 @@
-import type { Config, Logger, Metrics, Transport } from "@ferry/agent-kit";
+import type { Config, Logger, Metrics, Traces, Transport } from "@ferry/agent-kit";
 import type { PeerServiceClient, Verdict, Transport as WireTransport } from "@ferry/contract";
 import type { AuditLog } from "@ferry/store";
 import type { Security } from "@ferry/tunnel";
@@ -11,6 +11,7 @@ export interface Host {
   readonly agentId: string;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly traces: Traces;
   readonly store: SourceStore;
   readonly audit: AuditLog;
   /** A client for the destination agent's PeerService; its certificate must be that agent's. */

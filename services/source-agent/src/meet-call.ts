@@ -4,9 +4,15 @@
  * that breaks says nothing about the guest.
  */
 import type { Logger } from "@ferry/agent-kit";
-import type { PeerServiceClient } from "@ferry/contract";
-import { type FaultRead, type MeetRequest, type MeetResponse, readFault } from "@ferry/contract";
-import type { ClientDuplexStream } from "@grpc/grpc-js";
+import {
+  type FaultRead,
+  type MeetRequest,
+  type MeetResponse,
+  type PeerServiceClient,
+  readFault,
+  TRACEPARENT_KEY,
+} from "@ferry/contract";
+import { type ClientDuplexStream, Metadata } from "@grpc/grpc-js";
 
 const REDIAL_FIRST_MS = 50;
 const REDIAL_LAST_MS = 1_000;
@@ -16,6 +22,8 @@ export interface MeetCallOptions {
   readonly log: Logger;
   /** A client on a connection of its own. */
   dial(): PeerServiceClient;
+  /** The trace the destination is to go on with, in metadata; undefined: none. */
+  traceparent?(): string;
   /** What is said now. */
   say(): MeetRequest;
   /** What the destination says; called in order. */
@@ -81,7 +89,10 @@ export class MeetCall {
   #connect(): void {
     const { options } = this;
     this.#client ??= options.dial();
-    const stream = this.#client.meet();
+    const metadata = new Metadata();
+    const traceparent = options.traceparent?.();
+    if (traceparent !== undefined) metadata.set(TRACEPARENT_KEY, traceparent);
+    const stream = this.#client.meet(metadata);
     this.#stream = stream;
     stream.on("data", (response: MeetResponse) => {
       this.#redialMs = REDIAL_FIRST_MS;

@@ -3,7 +3,13 @@
  * starts the copy if nobody did, and losing it cancels nothing. Repeating it re-attaches; it never
  * re-aims a migration at another destination.
  */
-import { checkAddressee, checkMigrationId, invalid, toWireTransport } from "@ferry/agent-kit";
+import {
+  type CallContext,
+  checkAddressee,
+  checkMigrationId,
+  invalid,
+  toWireTransport,
+} from "@ferry/agent-kit";
 import { Fault, type PerformRequest, type PerformResponse, type Progress } from "@ferry/contract";
 import type { Verdict } from "@ferry/protocol";
 import { keepDeadline } from "./deadline.js";
@@ -32,10 +38,10 @@ export interface PerformOptions {
 export function performHandler(options: PerformOptions) {
   return async function* (
     request: PerformRequest,
-    { signal }: { signal: AbortSignal },
+    { signal, traceparent }: Pick<CallContext, "signal" | "traceparent">,
   ): AsyncGenerator<PerformResponse> {
     checkAddressee(request, options.agentId);
-    const departure = await perform(request, options);
+    const departure = await perform(request, traceparent, options);
     yield* show(departure, options.agentId, signal);
   };
 }
@@ -43,6 +49,7 @@ export function performHandler(options: PerformOptions) {
 /** Starts the copy, or finds the one under way. */
 async function perform(
   request: PerformRequest,
+  traceparent: string | undefined,
   { departures, residents }: PerformOptions,
 ): Promise<Departure> {
   const migrationId = checkMigrationId(request.migrationId);
@@ -67,6 +74,7 @@ async function perform(
       residents.leases.end(departure);
       departure.record = { ...record, ...aim };
       keepDeadline(departure);
+      departure.traced(traceparent);
       await departure.hear("perform");
       return departure;
     }
