@@ -29,6 +29,8 @@ const RESERVED = [
     what: /^node:child_process$/,
     where: /^packages\/(qemu|tunnel)\/|^packages\/store\/src\/lock\.ts$/,
   },
+  // Loaded only where a collector is configured.
+  { what: /^@opentelemetry\//, where: /^packages\/agent-kit\/src\/otlp\.ts$/ },
   { what: /^@grpc\//, where: /^packages\/(contract|tether|tunnel|agent-kit|client)\/|^services\// },
 ];
 const ENVIRONMENT = /^packages\/agent-kit\/src\/config|^services\/ferry\//;

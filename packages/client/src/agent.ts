@@ -3,6 +3,7 @@
  * else in this process can delay a tether or end it. Calls are described by the generated service
  * definitions, or by any others of the same shape.
  */
+import { TRACEPARENT_KEY } from "@ferry/contract";
 import {
   type ChannelCredentials,
   type ChannelOptions,
@@ -23,6 +24,8 @@ export interface CallOptions {
   /** Gives up after this time, in milliseconds. The agent may have heard all the same. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** The caller's place in a trace, as W3C writes it: agents log and trace what they do under it. */
+  readonly traceparent?: string | undefined;
 }
 
 const CHANNEL_OPTIONS = {
@@ -49,7 +52,7 @@ export class Agent {
   unary<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
-    { timeoutMs, signal }: CallOptions = {},
+    { timeoutMs, signal, traceparent }: CallOptions = {},
   ): Promise<Response> {
     return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(
@@ -57,7 +60,7 @@ export class Agent {
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        new Metadata(),
+        metadataOf(traceparent),
         timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
         (error, response) => {
           stop();
@@ -73,13 +76,14 @@ export class Agent {
   async *watch<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
-    { signal }: CallOptions = {},
+    { signal, traceparent }: CallOptions = {},
   ): AsyncGenerator<Response> {
     const call: ClientReadableStream<Response> = this.#client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
       request,
+      metadataOf(traceparent),
     );
     call.on("error", () => {}); // the loop throws it; after the loop nobody is interested
     const stop = cancelOn(signal, call);
@@ -94,11 +98,13 @@ export class Agent {
   /** A stream both ways. Whoever opens it must listen to `error`, and cancel it in the end. */
   duplex<Request, Response>(
     method: Method<Request, Response>,
+    { traceparent }: Pick<CallOptions, "traceparent"> = {},
   ): ClientDuplexStream<Request, Response> {
     return this.#client.makeBidiStreamRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
+      metadataOf(traceparent),
     );
   }
 
@@ -113,6 +119,12 @@ export class Agent {
   close(): void {
     this.#client.close();
   }
+}
+
+function metadataOf(traceparent: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (traceparent !== undefined) metadata.set(TRACEPARENT_KEY, traceparent);
+  return metadata;
 }
 
 /** Cancels the call when the signal comes; answers how to stop listening for it. */

@@ -16,7 +16,7 @@ import {
 import type { Asked } from "./asking.js";
 import { fromWireCause, fromWireVerdict, troubleOf } from "./hear.js";
 import { type MigrationEvent, progressNow } from "./outcome.js";
-import { openTether, type Tether } from "./tether.js";
+import { openTether, type Tether, type TetherListener } from "./tether.js";
 import { toWireTransport } from "./transport.js";
 import type { WalkOptions } from "./walk.js";
 import type { Told } from "./why.js";
@@ -138,7 +138,7 @@ export class Calls {
       network,
     };
     let prepared = false;
-    this.#tether = openTether(to.destination, open, {
+    const listener: TetherListener = {
       prepared: ({ peerAddress, warnings }, agentId) => {
         prepared = true;
         this.#destinationAgentId = agentId;
@@ -152,7 +152,9 @@ export class Calls {
       },
       landed: () => this.caller.hear({ call: "tether", word: "landed", verdict: "landed" }),
       ended: (error) => this.#tetherEnded(error, prepared),
-    });
+    };
+    const { traceparent } = this.options;
+    this.#tether = openTether(to.destination, open, listener, { traceparent });
   }
 
   #tetherEnded(error: Error | undefined, prepared: boolean): void {
@@ -170,7 +172,8 @@ export class Calls {
   }
 
   async #perform(): Promise<void> {
-    const { from, migrationId, downtimeLimitMs, bandwidthBytesPerSecond, timeoutMs } = this.options;
+    const { from, migrationId, downtimeLimitMs, bandwidthBytesPerSecond, timeoutMs, traceparent } =
+      this.options;
     const leftMs = Math.max(1, Math.round(this.#deadlineMs - performance.now()));
     this.#timeoutMs ??= timeoutMs === undefined ? 0 : leftMs;
     const request = {
@@ -184,7 +187,10 @@ export class Calls {
     };
     const { signal } = this.#over;
     let phase = "";
-    const stream = from.source.watch(SourceServiceService.perform, request, { signal });
+    const stream = from.source.watch(SourceServiceService.perform, request, {
+      signal,
+      traceparent,
+    });
     for await (const response of stream) {
       this.caller.heardFromSource();
       if (response.phase !== phase) {
@@ -275,12 +281,14 @@ export class Calls {
   }
 
   #waiting(waitMs: number) {
-    return { timeoutMs: waitMs + this.options.bounds.callMs, signal: this.#over.signal };
+    const { bounds, traceparent } = this.options;
+    return { timeoutMs: waitMs + bounds.callMs, signal: this.#over.signal, traceparent };
   }
 
   #limits(leftMs: number) {
-    const timeoutMs = Math.min(this.options.bounds.callMs, Math.max(1, leftMs));
-    return { timeoutMs, signal: this.#over.signal };
+    const { bounds, traceparent } = this.options;
+    const timeoutMs = Math.min(bounds.callMs, Math.max(1, leftMs));
+    return { timeoutMs, signal: this.#over.signal, traceparent };
   }
 }
 

@@ -34,6 +34,11 @@ export interface MigrateOptions {
   readonly signal?: AbortSignal | undefined;
   /** A UUID that was never used. Undefined: a new one. */
   readonly migrationId?: string | undefined;
+  /**
+   * Your span, as W3C's traceparent: both agents log and trace this migration under it. Undefined: under
+   * a trace whose id is the migration's, without dashes. A broken one is as good as none.
+   */
+  readonly traceparent?: string | undefined;
   readonly bounds?: Partial<Bounds>;
 }
 
@@ -67,6 +72,7 @@ export function migrate(options: MigrateOptions): MigrationRun {
     timeoutMs: checkTimeout(options.timeoutMs),
     heartbeatMs: options.heartbeatMs ?? 0,
     signal: options.signal,
+    traceparent: options.traceparent,
     bounds: { ...BOUNDS, ...options.bounds },
   });
   walk.start();

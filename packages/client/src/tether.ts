@@ -9,7 +9,7 @@ import {
   type PrepareResponse,
 } from "@ferry/contract";
 import { status } from "@grpc/grpc-js";
-import type { Agent } from "./agent.js";
+import type { Agent, CallOptions } from "./agent.js";
 
 /** Who hears what the stream says. */
 export interface TetherListener {
@@ -26,8 +26,13 @@ export interface Tether {
   cut(): void;
 }
 
-export function openTether(agent: Agent, open: PrepareOpen, listener: TetherListener): Tether {
-  const call = agent.duplex(DestinationServiceService.prepare);
+export function openTether(
+  agent: Agent,
+  open: PrepareOpen,
+  listener: TetherListener,
+  options: Pick<CallOptions, "traceparent"> = {},
+): Tether {
+  const call = agent.duplex(DestinationServiceService.prepare, options);
   let heartbeats: NodeJS.Timeout | undefined;
   let over = false;
   const end = (error: Error | undefined) => {

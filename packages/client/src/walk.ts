@@ -40,6 +40,7 @@ export interface WalkOptions {
   readonly timeoutMs: number | undefined;
   readonly heartbeatMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly traceparent: string | undefined;
   readonly bounds: Bounds;
 }
 

@@ -38,6 +38,8 @@ export function explain(error: unknown): string[] {
   lines.push(...(fault?.blockers ?? []).map(blockerLine));
   const advice = adviceOn(error);
   if (advice !== "") lines.push(`next: ${advice}`);
+  if (fault?.requestId !== undefined)
+    lines.push(`request id in the agent's log: ${fault.requestId}`);
   return lines;
 }
 

@@ -26,6 +26,8 @@ const PATIENT_TIMEOUTS = {
 };
 const PLAINTEXT: Security = { plaintext: true };
 
+export type ConfigSections = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 export interface HostsOptions {
   /** How many; named "host-1", "host-2", … Default 2. */
   readonly count?: number;
@@ -40,10 +42,13 @@ export interface HostsOptions {
    * frozen or cut-off caller is then noticed only after 40 s.
    */
   readonly patient?: boolean;
-  /** Merged into every agent's configuration, section by section, by the file's own names. */
-  readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /**
+   * Merged into every agent's configuration, section by section, by the file's own names. `own`: the
+   * address at which agents reach the test itself.
+   */
+  readonly config?: ConfigSections | ((own: string) => ConfigSections);
   /** The same of one host alone, by its name; it has the last word. */
-  readonly configOf?: Readonly<Record<string, NonNullable<HostsOptions["config"]>>>;
+  readonly configOf?: Readonly<Record<string, ConfigSections>>;
   /** Absolute folders and files that guests may name, beside the private one. */
   readonly allowedPaths?: readonly string[];
 }
@@ -190,8 +195,10 @@ export class Hosts {
       limits: { memory_reserve_bytes: 64 * 1024 * 1024 },
       timeouts: options.patient === true ? PATIENT_TIMEOUTS : {},
     };
-    for (const config of [options.config ?? {}, options.configOf?.[name] ?? {}]) {
-      for (const [section, keys] of Object.entries(config)) {
+    const { config = {} } = options;
+    const everybodys = typeof config === "function" ? config(this.network.ownAddress) : config;
+    for (const sections of [everybodys, options.configOf?.[name] ?? {}]) {
+      for (const [section, keys] of Object.entries(sections)) {
         ours[section] = { ...ours[section], ...keys };
       }
     }

@@ -157,7 +157,7 @@ function wordsFor(error: unknown): Pick<Finding, "what" | "next"> {
   const lines = explain(error);
   const isNext = (line: string) => line.startsWith("next: ");
   const what = lines
-    .filter((line) => !isNext(line))
+    .filter((line) => !isNext(line) && !line.startsWith("request id"))
     .join(" ")
     .replace(/^error: /, "");
   const verb = readFault(error) === undefined ? "does not answer" : "refuses";

@@ -1,6 +1,7 @@
 /* Moves a guest and shows how. The first Ctrl-C ends the migration cleanly, the second this process. */
 import { migrate, type Outcome, TRANSPORTS, type Transport } from "@ferry/client";
-import { type Command, Option } from "commander";
+import { readTraceparent } from "@ferry/contract";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { EXIT, EXIT_HELP, VERDICT_EXIT } from "../exit.js";
 import { blockerLine } from "../failure.js";
 import { MigrationView, type View } from "../migration-view.js";
@@ -17,6 +18,7 @@ interface Flags {
   readonly timeout?: number;
   readonly heartbeat?: number;
   readonly id?: string;
+  readonly traceparent?: string;
   readonly json?: boolean;
 }
 
@@ -54,6 +56,11 @@ export function addMigrate(program: Command, shell: Shell): void {
       parseDuration,
     )
     .option("--id <uuid>", "the migration's id, never used before; otherwise a new one")
+    .option(
+      "--traceparent <context>",
+      "your span, as W3C writes it; also TRACEPARENT. Both agents log and trace under it",
+      parseTraceparent,
+    )
     .option("--json", "one JSON object per event; the last holds the outcome")
     .addHelpText(
       "after",
@@ -66,6 +73,9 @@ Example:
   ferry migrate vm1 --to b
   ferry migrate vm1 --from a --to b --transport tunnel --downtime 300ms --bandwidth 100MB/s
   ferry migrate vm1 --to b --timeout 10m
+
+In the agents' logs every line of this migration has its trace_id: that of --traceparent, or else the
+migration's id without dashes.
 
 ${EXIT_HELP}`,
     )
@@ -88,6 +98,8 @@ ${EXIT_HELP}`,
             timeoutMs: flags.timeout,
             heartbeatMs: flags.heartbeat,
             migrationId: flags.id,
+            // What the environment says may be anybody's mistake: agents ignore a broken one.
+            traceparent: flags.traceparent ?? process.env.TRACEPARENT,
             signal: caller.signal,
           });
           view.begin(`${guestId}: ${from} → ${flags.to}, migration ${run.migrationId}`);
@@ -101,6 +113,13 @@ ${EXIT_HELP}`,
         }
       }),
     );
+}
+
+function parseTraceparent(text: string): string {
+  if (readTraceparent(text) !== undefined) return text;
+  throw new InvalidArgumentError(
+    '"00-TRACE-SPAN-01" is wanted, with 32 and 16 hexadecimal digits that are not all 0',
+  );
 }
 
 /** Answers how to stop listening. */

@@ -3,7 +3,7 @@
  * given up because the machine is busy.
  */
 import { tickerFolder } from "../../harness/guests.js";
-import { Hosts, type HostsOptions } from "../../harness/hosts.js";
+import { type ConfigSections, Hosts, type HostsOptions } from "../../harness/hosts.js";
 import { SlowQemu } from "./slow-qemu.js";
 
 export interface Bench {
@@ -14,7 +14,9 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export async function openBench(options: HostsOptions = {}): Promise<Bench> {
+export async function openBench(
+  options: Omit<HostsOptions, "config"> & { readonly config?: ConfigSections } = {},
+): Promise<Bench> {
   const slow = new SlowQemu();
   const kept: { close(): void }[] = [];
   const { config = {}, allowedPaths = [], ...rest } = options;
