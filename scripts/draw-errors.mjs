@@ -38,6 +38,7 @@ Beside the ErrorInfo come, where they fit:
 | \`BadRequest\` | \`INVALID_REQUEST\` | every wrong field, by its path |
 | \`QuotaFailure\` | \`RESOURCE_EXHAUSTED\` | what ran out |
 | \`RetryInfo\` | repeating the same call makes sense | the least delay before it |
+| \`RequestInfo\` | always, and of errors that are no agent's judgement, too | what the agent's log calls the call |
 | \`Help\` | always | what the caller must do, and a link into this page |
 
 \`ErrorInfo.metadata\` may hold \`verdict\` and \`cause\` (in lower case: \`returned\`, \`connection_lost\`) and the ids of what is in the
