@@ -5,7 +5,6 @@
  * metric says so for as long as that is true.
  */
 import { readFileSync } from "node:fs";
-import { Changes } from "./changes.js";
 import type { AgentRole, Config } from "./config.js";
 import { parseConfig } from "./config-file.js";
 import { configChange } from "./config-live.js";
@@ -25,8 +24,7 @@ export interface ConfigWatchOptions {
 }
 
 export class ConfigWatch {
-  /** Bumped after every change that was taken. */
-  readonly changes = new Changes();
+  readonly #changed: (() => void)[] = [];
   readonly #options: ConfigWatchOptions;
   readonly #timer: NodeJS.Timeout;
   #metrics: Metrics | undefined;
@@ -76,7 +74,7 @@ export class ConfigWatch {
         log.warn({ path, waiting }, "these keys changed, and wait until this agent is restarted");
       }
       this.#metrics?.config.reloads.inc({ outcome: "taken" });
-      if (taken.length > 0) this.changes.bump();
+      if (taken.length > 0) for (const changed of this.#changed) changed();
     } catch (error) {
       this.#good = false;
       const reason = error instanceof ConfigError ? error.message : String(error);
@@ -84,6 +82,11 @@ export class ConfigWatch {
       this.#metrics?.config.reloads.inc({ outcome: "refused" });
     }
     this.#tell();
+  }
+
+  /** `changed` is called after every change that was taken. */
+  onChange(changed: () => void): void {
+    this.#changed.push(changed);
   }
 
   stop(): void {

@@ -31,6 +31,8 @@ const address = z
 const path = z.string().startsWith("/", "an absolute path is wanted");
 const port = z.int().min(1).max(65_535);
 const timeMs = z.int().min(1).max(TIMER_MS_MAX);
+/** Less than this, divided among many, would be no copy at all; QEMU takes less than 10 for no limit. */
+const bandwidth = z.int().min(1_048_576, "at least 1048576 (1 MiB/s); null: no limit");
 /** Linux: IFNAMSIZ is 16, its last byte zero. */
 const interfaceName = z.string().regex(/^[^\s/:]{1,15}$/, "a network interface's name is wanted");
 /** Names an operator gives; a hyphen, since an underscore would be rewritten. */
@@ -129,6 +131,8 @@ const schema = z.strictObject({
     .strictObject({
       arrivals_max: count.default(16),
       departures_max: count.default(16),
+      bandwidth_bytes_per_second: bandwidth.nullable().default(null),
+      incoming_bandwidth_bytes_per_second: bandwidth.nullable().default(null),
       memory_reserve_bytes: z.int().min(0).default(1_073_741_824),
       message_bytes_max: z.int().min(65_536).max(67_108_864).default(4_194_304),
       connections_max: count.default(1_024),

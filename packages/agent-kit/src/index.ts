@@ -31,6 +31,7 @@ export * from "./records.js";
 export { type AgentProgram, type RunningAgent, runAgent } from "./run-agent.js";
 export { guestRunDirectory } from "./run-directory.js";
 export { adapters, type BidiCall, type CallContext, checkAddressee, statusOf } from "./server.js";
+export { share } from "./share.js";
 export { endOnSignals } from "./shutdown.js";
 export { NO_TRACES, openTraces, type SpanOver, type Traces } from "./traces.js";
 export { Turns } from "./turns.js";

@@ -7,6 +7,7 @@
 import { REASONS } from "@ferry/contract";
 import { status } from "@grpc/grpc-js";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { bandwidthMetrics } from "./bandwidth-metrics.js";
 import type { AgentRole } from "./config.js";
 import { configMetrics } from "./config-metrics.js";
 import { journalMetrics } from "./measured-disk.js";
@@ -208,6 +209,7 @@ export function makeMetrics({
       registers,
     }),
     config: configMetrics(registers),
+    bandwidth: bandwidthMetrics(role, registers),
     calls: callMetrics(registers),
   };
 

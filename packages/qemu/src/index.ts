@@ -36,6 +36,7 @@ export {
   type OutgoingOptions,
   putBackOutgoing,
   readyOutgoing,
+  setBandwidth,
   setDowntimeLimit,
   watchOutgoing,
   yankOutgoing,

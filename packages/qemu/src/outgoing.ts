@@ -13,6 +13,9 @@ const WANTED = ["events", "return-path", "pause-before-switchover"] as const;
 
 /** As good as unlimited (1 TiB/s), and a number that every QEMU takes. */
 const BANDWIDTH_UNLIMITED = 2 ** 40;
+const BANDWIDTH_MIN = 10;
+/** A QEMU that is busy must not hold up those that share a budget with it. */
+const BANDWIDTH_TIMEOUT_MS = 1_000;
 /** QEMU's own defaults (migration/options.c): what is put back. */
 const BANDWIDTH_DEFAULT = 128 * 1024 * 1024;
 const DOWNTIME_LIMIT_DEFAULT_MS = 300;
@@ -45,7 +48,7 @@ export async function readyOutgoing(qmp: Qmp, options: OutgoingOptions): Promise
   ]);
   await setParameters(qmp, {
     ...encryption,
-    "max-bandwidth": bandwidthBytesPerSecond || BANDWIDTH_UNLIMITED,
+    "max-bandwidth": toMaxBandwidth(bandwidthBytesPerSecond),
     "downtime-limit": downtimeLimitMs,
   });
 }
@@ -90,6 +93,24 @@ const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled"])
 /** Through the gate: sends the rest. Throws QmpError if the copy does not stand there any more. */
 export async function continueOutgoing(qmp: Qmp): Promise<void> {
   await qmp.execute("migrate-continue", { state: "pre-switchover" });
+}
+
+/** Of the copy under way, at once. 0: as fast as the network goes. Throws if QEMU does not answer soon. */
+export async function setBandwidth(qmp: Qmp, bandwidthBytesPerSecond: number): Promise<void> {
+  const parameters = { "max-bandwidth": toMaxBandwidth(bandwidthBytesPerSecond) };
+  await qmp.execute("migrate-set-parameters", parameters, { timeoutMs: BANDWIDTH_TIMEOUT_MS });
+}
+
+/**
+ * In bytes per second, as `migrate-set-parameters` takes it. QEMU keeps to a tenth of it in every 100 ms
+ * (migration/migration.h: XFER_LIMIT_RATIO), and takes a tenth that is 0 for no limit at all.
+ */
+function toMaxBandwidth(bandwidthBytesPerSecond: number): number {
+  if (bandwidthBytesPerSecond <= 0) return BANDWIDTH_UNLIMITED;
+  return Math.min(
+    BANDWIDTH_UNLIMITED,
+    Math.max(BANDWIDTH_MIN, Math.floor(bandwidthBytesPerSecond)),
+  );
 }
 
 export async function setDowntimeLimit(qmp: Qmp, downtimeLimitMs: number): Promise<void> {

@@ -38,6 +38,7 @@ import { AuditLog, realDisk } from "@ferry/store";
 import { Tethers } from "@ferry/tether";
 import type { AdmissionHost } from "./admission.js";
 import { Arrivals } from "./arrivals.js";
+import { bandwidthAllotted } from "./bandwidth.js";
 import { finishHandler } from "./finish.js";
 import { infoHandler, PROTOCOL_VERSION } from "./info.js";
 import { meetHandler } from "./meet.js";
@@ -173,6 +174,10 @@ export async function startDestinationAgent(
       refresh: async () => {
         tellArrivals(arrivals, metrics, config.hostId);
         const silent = arrivals.underWay().filter(({ sourceSilent }) => sourceSilent);
+        const budget = config.limits.incomingBandwidthBytesPerSecond;
+        const allotted = bandwidthAllotted(budget, arrivals.underWay());
+        metrics.bandwidth.budget.set({ direction: "in" }, budget ?? 0);
+        metrics.bandwidth.allotted.set({ direction: "in" }, allotted);
         metrics.peerSilent.set({ role: "destination" }, silent.length);
         metrics.perished.set({ role: "destination" }, arrivals.perished().length);
       },

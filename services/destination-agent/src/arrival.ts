@@ -114,6 +114,8 @@ export class Arrival {
   stoppedAtUs: number | undefined;
   resumedAtUs: number | undefined;
   endedAt: Date | undefined;
+  /** The most the source's copy will use, in bytes per second; 0: no limit. */
+  bandwidthWanted = 0;
   /** A person stood in for the source: who, and why. */
   overridden: string | undefined;
   #sourceHeardAt = Number.NEGATIVE_INFINITY;

@@ -21,6 +21,7 @@ import {
 } from "@ferry/contract";
 import type { Arrival } from "./arrival.js";
 import type { Arrivals } from "./arrivals.js";
+import { bandwidthOf } from "./bandwidth.js";
 import { toWireCause } from "./cause.js";
 
 /** Phases in which the source may still need to know where to send. */
@@ -81,6 +82,7 @@ function isSame(now: MeetResponse, said: MeetResponse | undefined): boolean {
     now.tethered === said.tethered &&
     now.cause === said.cause &&
     now.reason === said.reason &&
+    now.bandwidthBytesPerSecond === said.bandwidthBytesPerSecond &&
     (now.endpoint === undefined) === (said.endpoint === undefined)
   );
 }
@@ -113,6 +115,7 @@ async function listen(
   if (arrival !== undefined && !arrival.settled) {
     arrival.heardSource();
     arrival.tracedBySource(traceparent);
+    arrival.bandwidthWanted = Number(request.bandwidthBytesPerSecond);
     if (request.arrival === 0n) await arrival.hear("met");
     else if (number === arrival.record.arrival.arrival) await hearWord(arrival, request);
   }
@@ -171,9 +174,12 @@ function answer(
       endpoint: undefined,
       cause: toWireCause(undefined),
       reason: "",
+      bandwidthBytesPerSecond: 0n,
     };
   }
   const endpoint = live?.endpoint;
+  const budget = arrivals.host.config.limits.incomingBandwidthBytesPerSecond;
+  const share = live && bandwidthOf(live, budget, arrivals.underWay());
   return {
     destinationAgentId: agentId,
     arrival: BigInt(view.arrival),
@@ -185,6 +191,7 @@ function answer(
         : undefined,
     cause: toWireCause(view.cause),
     reason: view.reason,
+    bandwidthBytesPerSecond: BigInt(share ?? 0),
   };
 }
 

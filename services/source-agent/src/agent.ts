@@ -173,6 +173,11 @@ export async function startSourceAgent(
       refresh: async () => {
         const underWay = departures.underWay();
         const silent = underWay.filter(({ destinationSilent }) => destinationSilent);
+        const { allottedBytes, usedBytes } = departures.bandwidth.now;
+        const direction = "out" as const;
+        metrics.bandwidth.budget.set({ direction }, config.limits.bandwidthBytesPerSecond ?? 0);
+        metrics.bandwidth.allotted.set({ direction }, allottedBytes);
+        metrics.bandwidth.used.set({ direction }, usedBytes);
         metrics.peerSilent.set({ role: "source" }, silent.length);
         metrics.perished.set({ role: "source" }, underWay.filter((each) => each.perished).length);
         tellGuests({ residents, departures, metrics, hostId: config.hostId });
@@ -185,6 +190,8 @@ export async function startSourceAgent(
       },
     });
     undo.push(() => endpoint.close());
+    void departures.bandwidth.follow();
+    watch?.onChange(() => void departures.bandwidth.divideAnew());
 
     await recover(residents, departures);
     await orphans.sweepAtStart();

@@ -118,6 +118,8 @@ export class Departure {
   tidied = false;
   /** The downtime limit was raised to what was asked for. */
   converging = false;
+  /** The most the destination lets this copy use, in bytes per second; 0: no limit. */
+  destinationBandwidth = 0;
   /** What went wrong with Meet last, in words; empty if nothing did. */
   meetTrouble = "";
   /** Resolves when nothing more will happen at this end. */
@@ -327,6 +329,7 @@ export class Departure {
       word: WORDS[sourceWord(this.phase)],
       acknowledged: this.host.acknowledgement(this),
       stoppedAtUs: BigInt(Math.round(this.stoppedAtUs)),
+      bandwidthBytesPerSecond: BigInt(this.record.bandwidthBytesPerSecond),
     };
   }
 
@@ -338,6 +341,7 @@ export class Departure {
       return;
     }
     if (arrival !== this.record.arrival) return;
+    this.#hearBandwidth(response);
     const verdict = fromWireVerdict(response.verdict);
     if (verdict === undefined || verdict === "pending") return;
     this.verdictHeard = verdict;
@@ -382,6 +386,13 @@ export class Departure {
     this.changes.bump();
   }
 
+  #hearBandwidth({ bandwidthBytesPerSecond }: MeetResponse): void {
+    const heard = Number(bandwidthBytesPerSecond);
+    if (heard === this.destinationBandwidth) return;
+    this.destinationBandwidth = heard;
+    this.changes.bump();
+  }
+
   /** The first meeting: binds this departure to one arrival, for ever. */
   #bind(response: MeetResponse, arrival: string): void {
     if (this.phase !== "meeting") return;
@@ -407,6 +418,7 @@ export class Departure {
       port: endpoint.port,
       key: endpoint.key,
     };
+    this.#hearBandwidth(response);
     this.readied = ready(this);
     this.readied.catch(() => {}); // told by `send`, or of no interest
     void this.hear("met");

@@ -5,6 +5,7 @@
 import { Changes, type EndingRecord, toWireVerdict } from "@ferry/agent-kit";
 import { Verdict as WireVerdict } from "@ferry/contract";
 import type { Verdict } from "@ferry/protocol";
+import { Bandwidth } from "./bandwidth.js";
 import type { Departure } from "./departure.js";
 import { putBack } from "./effects.js";
 import type { Host } from "./host.js";
@@ -38,12 +39,13 @@ export interface DepartureView {
 export class Departures {
   /** Bumped whenever any departure changes. */
   readonly changes = new Changes();
+  readonly bandwidth = new Bandwidth(this);
   readonly #live = new Map<string, Departure>();
   readonly #ended = new Map<string, DepartureView>();
   readonly #reminders: MeetCall[] = [];
 
   constructor(
-    readonly host: Omit<Host, "settled" | "acknowledgement">,
+    readonly host: Omit<Host, "settled" | "acknowledgement" | "joinBandwidth">,
     readonly residents: Residents,
   ) {}
 
@@ -69,6 +71,7 @@ export class Departures {
           ),
         );
       },
+      joinBandwidth: (departure) => this.bandwidth.join(departure),
       acknowledgement: (departure) =>
         departure.settled && departure.verdictHeard !== undefined
           ? toWireVerdict(departure.verdictHeard)

@@ -101,7 +101,7 @@ export async function ready(departure: Departure): Promise<Endpoint> {
   const to = await route(departure);
   await readyOutgoing(monitor(departure), {
     to,
-    bandwidthBytesPerSecond: departure.record.bandwidthBytesPerSecond,
+    bandwidthBytesPerSecond: await departure.host.joinBandwidth(departure),
     downtimeLimitMs: DOWNTIME_HELD_MS,
   });
   return to;

@@ -23,6 +23,8 @@ export interface Host {
   transportOf(transport: WireTransport): Transport;
   /** The verdict that was heard and is on disk, or unspecified. */
   acknowledgement(departure: Departure): Verdict;
+  /** It will send: its limit, in bytes per second; 0: none. */
+  joinBandwidth(departure: Departure): Promise<number>;
   /** Nothing more will happen to it: what it leaves behind is to be tidied away. */
   settled(departure: Departure): void;
 }

@@ -73,11 +73,11 @@ async function goOn(
   }
   if (departure.settled) return;
   if (record.arrival !== "0") openMeet(departure);
-  if (departure.phase === "performing") void lookAgain(departure);
+  if (departure.phase === "performing") void lookAgain(departure, departures);
 }
 
 /** The copy may have gone on without us, or have ended: QEMU knows. */
-async function lookAgain(departure: Departure): Promise<void> {
+async function lookAgain(departure: Departure, departures: Departures): Promise<void> {
   const { resident } = departure;
   const { log, config } = departure.host;
   while (resident.qmp === undefined && !resident.dead) {
@@ -103,6 +103,7 @@ async function lookAgain(departure: Departure): Promise<void> {
   }
   follow(departure, qmp);
   void watch(departure, qmp);
+  departures.bandwidth.adopt(departure);
   await hearEnd(departure, qmp);
   keepDeadline(departure); // only now: whatever happened without us counts first
 }

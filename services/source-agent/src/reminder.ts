@@ -37,6 +37,7 @@ export function remind(
       word: SourceWord.RECALLED,
       acknowledged: Verdict.UNSPECIFIED,
       stoppedAtUs: 0n,
+      bandwidthBytesPerSecond: 0n,
     }),
     heard: (response) => {
       if (response.arrival.toString() !== arrival) return;

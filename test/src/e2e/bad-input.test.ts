@@ -451,6 +451,7 @@ describe("a peer that is not the one", () => {
           word: SourceWord.UNSPECIFIED,
           acknowledged: Verdict.UNSPECIFIED,
           stoppedAtUs: 0n,
+          bandwidthBytesPerSecond: 0n,
           ...word,
         });
       });

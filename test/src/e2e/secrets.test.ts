@@ -122,6 +122,7 @@ async function keyOf({ migrationId, guestId, from, to }: Steps): Promise<string>
         word: SourceWord.UNSPECIFIED,
         acknowledged: Verdict.UNSPECIFIED,
         stoppedAtUs: 0n,
+        bandwidthBytesPerSecond: 0n,
       });
     });
   } finally {

@@ -53,6 +53,8 @@ export interface MeetRequest {
    * clock; 0 before. Only for the blackout the destination reports.
    */
   stoppedAtUs: bigint;
+  /** The most this copy will use whatever the destination allows, in bytes per second; 0: no limit. */
+  bandwidthBytesPerSecond: bigint;
 }
 
 export interface MeetResponse {
@@ -72,6 +74,11 @@ export interface MeetResponse {
   cause: Cause;
   /** Why it failed, in words, if it did. */
   reason: string;
+  /**
+   * The most this copy may use: its share of the destination's budget, in bytes per second; 0: no limit. It changes
+   * as other migrations come and go.
+   */
+  bandwidthBytesPerSecond: bigint;
 }
 
 /** Where and how to send the guest's memory. */
@@ -118,7 +125,16 @@ export interface TunnelResponse {
 }
 
 function createBaseMeetRequest(): MeetRequest {
-  return { migrationId: "", guestId: "", sourceAgentId: "", arrival: 0n, word: 0, acknowledged: 0, stoppedAtUs: 0n };
+  return {
+    migrationId: "",
+    guestId: "",
+    sourceAgentId: "",
+    arrival: 0n,
+    word: 0,
+    acknowledged: 0,
+    stoppedAtUs: 0n,
+    bandwidthBytesPerSecond: 0n,
+  };
 }
 
 export const MeetRequest: MessageFns<MeetRequest> = {
@@ -149,6 +165,12 @@ export const MeetRequest: MessageFns<MeetRequest> = {
         throw new globalThis.Error("value provided for field message.stoppedAtUs of type uint64 too large");
       }
       writer.uint32(56).uint64(message.stoppedAtUs);
+    }
+    if (message.bandwidthBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.bandwidthBytesPerSecond) !== message.bandwidthBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bandwidthBytesPerSecond of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.bandwidthBytesPerSecond);
     }
     return writer;
   },
@@ -222,6 +244,14 @@ export const MeetRequest: MessageFns<MeetRequest> = {
             message.stoppedAtUs = reader.uint64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.bandwidthBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -248,6 +278,10 @@ export const MeetRequest: MessageFns<MeetRequest> = {
     message.stoppedAtUs = (object.stoppedAtUs !== undefined && object.stoppedAtUs !== null)
       ? BigInt(object.stoppedAtUs)
       : 0n;
+    message.bandwidthBytesPerSecond =
+      (object.bandwidthBytesPerSecond !== undefined && object.bandwidthBytesPerSecond !== null)
+        ? BigInt(object.bandwidthBytesPerSecond)
+        : 0n;
     return message;
   },
 };
@@ -261,6 +295,7 @@ function createBaseMeetResponse(): MeetResponse {
     endpoint: undefined,
     cause: 0,
     reason: "",
+    bandwidthBytesPerSecond: 0n,
   };
 }
 
@@ -289,6 +324,12 @@ export const MeetResponse: MessageFns<MeetResponse> = {
     }
     if (message.reason !== "") {
       writer.uint32(58).string(message.reason);
+    }
+    if (message.bandwidthBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.bandwidthBytesPerSecond) !== message.bandwidthBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bandwidthBytesPerSecond of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.bandwidthBytesPerSecond);
     }
     return writer;
   },
@@ -362,6 +403,14 @@ export const MeetResponse: MessageFns<MeetResponse> = {
             message.reason = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.bandwidthBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -388,6 +437,10 @@ export const MeetResponse: MessageFns<MeetResponse> = {
       : undefined;
     message.cause = object.cause ?? 0;
     message.reason = object.reason ?? "";
+    message.bandwidthBytesPerSecond =
+      (object.bandwidthBytesPerSecond !== undefined && object.bandwidthBytesPerSecond !== null)
+        ? BigInt(object.bandwidthBytesPerSecond)
+        : 0n;
     return message;
   },
 };
