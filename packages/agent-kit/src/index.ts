@@ -24,6 +24,7 @@ export { orphansHandler } from "./orphans-handler.js";
 export type { OrphanFound } from "./orphans-remove.js";
 export { ANSWERS_WITHIN_MS, override } from "./override.js";
 export { peerDialer, tunnelSecurity } from "./peer-dialer.js";
+export { type PeerLine, PeerLines } from "./peer-lines.js";
 export { policyOf } from "./policy-file.js";
 export { bundledQemu } from "./qemu-bundle.js";
 export { lookAtQemu, type QemuHere, toWireBuild } from "./qemu-here.js";

@@ -19,6 +19,7 @@ import {
   migrationHandlers,
   openTraces,
   orphansHandler,
+  PeerLines,
   peerDialer,
   policyOf,
   type RunningAgent,
@@ -117,6 +118,8 @@ export async function startSourceAgent(
       },
       () => {}, // awaited below
     );
+    const peers = new PeerLines(peerDialer(config, certificates, policy));
+    undo.push(() => peers.close());
     const residents = new Residents({ config, log, metrics, store });
     const departures = new Departures(departuresHost(), residents);
     const orphans = orphansOf({ config, log, metrics, audit, residents });
@@ -226,7 +229,7 @@ export async function startSourceAgent(
         traces,
         store,
         audit,
-        dialPeer: peerDialer(config, certificates, policy),
+        dialPeer: (address: string, peerId: string) => peers.open(address, peerId),
         tunnelSecurity: tunnelSecurity(certificates, policy),
         hostOf: (address: string) => splitAddress(address).host,
         transportOf: fromWireTransport,

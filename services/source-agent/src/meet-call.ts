@@ -3,16 +3,15 @@
  * connect, every change and every beat, and dials again for as long as anybody needs it. A stream
  * that breaks says nothing about the guest.
  */
-import type { Logger } from "@ferry/agent-kit";
+import type { Logger, PeerLine } from "@ferry/agent-kit";
 import {
   type FaultRead,
   type MeetRequest,
   type MeetResponse,
-  type PeerServiceClient,
   readFault,
   TRACEPARENT_KEY,
 } from "@ferry/contract";
-import { type ClientDuplexStream, Metadata } from "@grpc/grpc-js";
+import { type ClientDuplexStream, Metadata, type StatusObject, status } from "@grpc/grpc-js";
 
 const REDIAL_FIRST_MS = 50;
 const REDIAL_LAST_MS = 1_000;
@@ -20,8 +19,8 @@ const REDIAL_LAST_MS = 1_000;
 export interface MeetCallOptions {
   readonly beatMs: number;
   readonly log: Logger;
-  /** A client on a connection of its own. */
-  dial(): PeerServiceClient;
+  /** A connection of its own. */
+  dial(): PeerLine;
   /** The trace the destination is to go on with, in metadata; undefined: none. */
   traceparent?(): string;
   /** What is said now. */
@@ -33,7 +32,7 @@ export interface MeetCallOptions {
 }
 
 export class MeetCall {
-  #client: PeerServiceClient | undefined;
+  #line: PeerLine | undefined;
   #stream: ClientDuplexStream<MeetRequest, MeetResponse> | undefined;
   #redialMs = REDIAL_FIRST_MS;
   #redial: NodeJS.Timeout | undefined;
@@ -69,10 +68,10 @@ export class MeetCall {
     clearInterval(this.#beat);
     clearTimeout(this.#redial);
     const stream = this.#stream;
-    const client = this.#client;
+    const line = this.#line;
     this.#stream = undefined;
     if (stream === undefined) {
-      client?.close();
+      line?.hangUp();
       return;
     }
     stream.write(this.options.say());
@@ -80,19 +79,20 @@ export class MeetCall {
     // A destination that does not hang up in turn must not keep the connection for ever.
     const last = setTimeout(() => stream.cancel(), REDIAL_LAST_MS);
     last.unref();
-    stream.on("status", () => {
+    stream.on("status", ({ code }: StatusObject) => {
       clearTimeout(last);
-      client?.close();
+      if (code === status.OK) line?.giveBack();
+      else line?.hangUp();
     });
   }
 
   #connect(): void {
     const { options } = this;
-    this.#client ??= options.dial();
+    this.#line ??= options.dial();
     const metadata = new Metadata();
     const traceparent = options.traceparent?.();
     if (traceparent !== undefined) metadata.set(TRACEPARENT_KEY, traceparent);
-    const stream = this.#client.meet(metadata);
+    const stream = this.#line.client.meet(metadata);
     this.#stream = stream;
     stream.on("data", (response: MeetResponse) => {
       this.#redialMs = REDIAL_FIRST_MS;
