@@ -2,6 +2,12 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { isErrno } from "./errors.js";
 
+export interface OpenDirectory {
+  /** As `syncDirectory`. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface Disk {
   /** Makes a directory, for its owner alone. It may exist. */
   makeDirectory(path: string): Promise<void>;
@@ -10,6 +16,8 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): Promise<void>;
+  /** Opens a directory that will have to be synced in a hurry. */
+  openDirectory(path: string): Promise<OpenDirectory>;
   /** Sets a file's modification time. */
   touch(path: string, time: Date): Promise<void>;
   /** Removes a file, or a directory with all it holds; it need not exist. */
@@ -44,6 +52,7 @@ export const realDisk: Disk = {
       await directory.close();
     }
   },
+  openDirectory: (path) => open(path, "r"),
   touch: (path, time) => utimes(path, time, time),
   remove: (path) => rm(path, { recursive: true, force: true }),
   readFile: (path) => unlessMissing(readFile(path), undefined),

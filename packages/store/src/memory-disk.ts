@@ -3,7 +3,7 @@
  * two trees: what programs see now, and what a power loss would leave.
  */
 import { basename, dirname } from "node:path";
-import type { Disk } from "./disk.js";
+import type { Disk, OpenDirectory } from "./disk.js";
 
 interface File {
   readonly kind: "file";
@@ -106,6 +106,11 @@ export class MemoryDisk implements Disk {
       else kept.push(pending);
     }
     this.#pending = kept;
+  }
+
+  async openDirectory(path: string): Promise<OpenDirectory> {
+    this.#look();
+    return { sync: () => this.syncDirectory(path), close: async () => {} };
   }
 
   async touch(path: string, time: Date): Promise<void> {

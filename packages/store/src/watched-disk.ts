@@ -29,6 +29,10 @@ export function watchedDisk(
     },
     rename: (from, to) => telling(disk.rename(from, to)),
     syncDirectory: (path) => telling(disk.syncDirectory(path)),
+    openDirectory: async (path) => {
+      const directory = await disk.openDirectory(path);
+      return { sync: () => telling(directory.sync()), close: () => directory.close() };
+    },
     touch: (path, time) => telling(disk.touch(path, time)),
     remove: (path) => telling(disk.remove(path)),
     readFile: (path) => disk.readFile(path),

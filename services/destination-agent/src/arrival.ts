@@ -358,8 +358,8 @@ export class Arrival {
     this.record = inPhase(this.record, next); // it may have been added to meanwhile
   }
 
-  /** The guest will stand still until this phase is written: what can be done before is done now. */
-  #foresee(phase: DestinationPhase): void {
+  /** Somebody will wait for this phase to be written: what can be done before is done now. */
+  foresee(phase: DestinationPhase): void {
     const record = inPhase(this.record, phase);
     // Not written, it is written when its time has come.
     void this.host.store.arrivals.foresee(this.migrationId, record).catch(() => {});
@@ -433,7 +433,7 @@ export class Arrival {
         "the guest may have run here and does not any more: a person must decide whether the old copy at the source may wake",
       );
     }
-    if (step.to === "receiving") this.#foresee("landing");
+    if (step.to === "receiving") this.foresee("landing");
     if (step.heard === "released" || step.heard === "bereft") void expectLoaded(this);
     if (destinationSettled(step.to)) this.#settle(step.to);
   }

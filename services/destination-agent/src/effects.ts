@@ -66,9 +66,11 @@ async function launch(arrival: Arrival): Promise<void> {
     });
     guard(arrival, keeper);
     if (arrival.killWanted) return;
+    const processes = { keeper: keeper.keeper, qemu: keeper.qemu };
+    arrival.record = { ...arrival.record, guest: { ...arrival.record.guest, processes } };
     // Written while QEMU starts. An agent that dies in between leaves either a record without QEMU,
     // or nothing, since the keeper dies with it.
-    const accepted = arrival.accept();
+    const accepted = arrival.accept().then(() => arrival.foresee("prepared"));
     const keyWritten = encrypted(arrival) ? writePskFile(keyDirIn(runDir), key) : undefined;
     const written = Promise.all([accepted, keyWritten]);
     written.catch(() => {}); // awaited below; a QEMU that cannot start must not hide it
@@ -86,10 +88,6 @@ async function launch(arrival: Arrival): Promise<void> {
       );
       return;
     }
-    arrival.record = {
-      ...arrival.record,
-      guest: { ...arrival.record.guest, processes: { keeper: keeper.keeper, qemu: keeper.qemu } },
-    };
     await arrival.hear("listening");
   } catch (error) {
     host.log.warn({ migration_id: arrival.migrationId, err: error }, "QEMU could not be prepared");

@@ -135,6 +135,15 @@ function faultyDisk(real: Disk, at: At, mode: () => DiskMode, journal: Journal):
     if (mode() === "readOnly") throw refused("EROFS", path);
     if (mode() === "slow") await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
   };
+  const syncing = async (path: string, sync: () => Promise<void>) => {
+    const folder = folderOf(`${path}/.`);
+    const point = `sync ${folder} ${phases.get(path)}`;
+    await at(`before ${point}`);
+    await refusing(path, () => before(path));
+    await sync();
+    journal.didSync(path);
+    await at(`after ${point}`);
+  };
   return {
     makeDirectory: (path) =>
       refusing(path, async () => {
@@ -160,14 +169,10 @@ function faultyDisk(real: Disk, at: At, mode: () => DiskMode, journal: Journal):
       await real.rename(from, to);
       await at(`after rename ${point}`);
     },
-    async syncDirectory(path) {
-      const folder = folderOf(`${path}/.`);
-      const point = `sync ${folder} ${phases.get(path)}`;
-      await at(`before ${point}`);
-      await refusing(path, () => before(path));
-      await real.syncDirectory(path);
-      journal.didSync(path);
-      await at(`after ${point}`);
+    syncDirectory: (path) => syncing(path, () => real.syncDirectory(path)),
+    async openDirectory(path) {
+      const directory = await real.openDirectory(path);
+      return { sync: () => syncing(path, () => directory.sync()), close: () => directory.close() };
     },
     async touch(path, time) {
       await before(path);
