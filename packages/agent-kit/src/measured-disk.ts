@@ -57,6 +57,10 @@ export function measuredDisk(disk: Disk, metrics: JournalMetrics): Disk {
     writeFile: (path, bytes) => timed("write", disk.writeFile(path, bytes)),
     rename: (from, to) => timed("rename", disk.rename(from, to)),
     syncDirectory: (path) => timed("sync", disk.syncDirectory(path)),
+    openDirectory: async (path) => {
+      const directory = await disk.openDirectory(path);
+      return { sync: () => timed("sync", directory.sync()), close: () => directory.close() };
+    },
     touch: (path, time) => counted(disk.touch(path, time)),
     remove: (path) => counted(disk.remove(path)),
     readFile: (path) => disk.readFile(path),
