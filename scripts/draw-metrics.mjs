@@ -42,7 +42,7 @@ function draw() {
 # Metrics
 
 Both agents tell theirs at \`/metrics\` on \`metrics_listen\`, in Prometheus's text format. Scrape every agent (two per host);
-\`deploy/prometheus\` has alerts for these metrics. Which host an agent is on is Prometheus's \`instance\`;
+[alerts](operations.md#alerts) are made of them. Which host an agent is on is Prometheus's \`instance\`;
 \`ferry_build_info\` says its \`host_id\`.
 
 Base units (seconds, bytes), counters end in \`_total\`, what is known beforehand is there from the start with 0. A value that nobody knows

@@ -17,7 +17,7 @@ const root = resolve(process.argv[2] ?? fileURLToPath(new URL("..", import.meta.
 /** Who stands on whose shoulders: an import goes to a lower number, never beside or up. */
 const LAYERS = [
   ["protocol"],
-  ["contract", "qmp"],
+  ["contract", "qmp", "monitoring"],
   ["qemu", "store", "tether", "tunnel"],
   ["agent-kit", "client"],
   ["source-agent", "destination-agent", "cli"],

@@ -4,7 +4,7 @@
  * own series (migration-metrics.ts), and which guests run here. Labels that are known beforehand are
  * initialised: a series that does not exist cannot be alerted on. docs/metrics.md is drawn from here.
  */
-import { REASONS } from "@ferry/contract";
+import { FAILURES, REASONS } from "@ferry/contract";
 import { status } from "@grpc/grpc-js";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { bandwidthMetrics } from "./bandwidth-metrics.js";
@@ -29,9 +29,19 @@ export const ORPHAN_KINDS = ["process", "run_directory", "cgroup", "record"] as 
 const DENIALS = Object.entries(REASONS).flatMap(([reason, { code }]) =>
   code === status.PERMISSION_DENIED ? [reason] : [],
 );
-const OUTCOMES: Record<AgentRole, readonly string[]> = {
-  source: ["succeeded", "failed", "cancelled"],
-  destination: ["succeeded", "failed", "tether_lost", "perished"],
+/** How a migration may end, and why. A reason seen for the first time must be an increase from 0. */
+const OUTCOMES: Record<AgentRole, Readonly<Record<string, readonly string[]>>> = {
+  source: {
+    succeeded: ["none"],
+    failed: Object.keys(FAILURES).filter((reason) => reason !== "ABORTED"),
+    cancelled: ["ABORTED"],
+  },
+  destination: {
+    succeeded: ["none"],
+    failed: ["abandoned", "recalled", "qemu_died", "keeper_died", "host_fault"],
+    tether_lost: CAUSES,
+    perished: ["qemu_died", "keeper_died", "host_fault"],
+  },
 };
 const SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000];
 
@@ -228,9 +238,8 @@ export function makeMetrics({
   for (const reason of DENIALS) metrics.permissionDenied.inc({ reason }, 0);
   for (const file of ["tls", "policy", "config"]) metrics.fileRefused.set({ file }, 0);
   for (const kind of ORPHAN_KINDS) metrics.orphans.set({ kind }, 0);
-  for (const outcome of OUTCOMES[role]) {
-    const reason = outcome === "succeeded" ? { reason: "none" } : { reason: "unknown" };
-    metrics.migrations.inc({ role, outcome, ...reason }, 0);
+  for (const [outcome, reasons] of Object.entries(OUTCOMES[role])) {
+    for (const reason of reasons) metrics.migrations.inc({ role, outcome, reason }, 0);
   }
   if (role === "destination") {
     for (const cause of CAUSES) {

@@ -7,6 +7,9 @@ import { GuestState } from "@ferry/contract";
 import type { Departures } from "./departures.js";
 import type { Residents } from "./residents.js";
 
+const HERE = { role: "source", tethered: "false", finished: "true" } as const;
+const STATES = ["starting", "running", "paused", "migrating_out", "stopping", "lost", "error"];
+
 export interface Told {
   readonly residents: Residents;
   readonly departures: Departures;
@@ -17,10 +20,11 @@ export interface Told {
 export function tellGuests({ residents, departures, metrics, hostId }: Told): void {
   metrics.guests.reset();
   metrics.owner.reset();
+  for (const state of STATES) metrics.guests.set({ state, ...HERE }, 0); // the last one left: 0, not silence
   const leaving = new Map(departures.underWay().map((each) => [each.guestId, each]));
   for (const { guestId, state, dead } of residents.list()) {
     const name = GuestState[state].toLowerCase();
-    metrics.guests.inc({ role: "source", state: name, tethered: "false", finished: "true" });
+    metrics.guests.inc({ state: name, ...HERE });
     const ours = !dead && leaving.get(guestId)?.holdsCustody !== false;
     if (ours) metrics.owner.set({ guest_id: guestId, host_id: hostId }, 1);
   }
