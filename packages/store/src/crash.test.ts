@@ -30,6 +30,8 @@ async function open(disk: MemoryDisk) {
   const endings = new Endings({ ...shared, path: "/endings", format: ending });
   const folders = new Folders({ ...shared, path: "/arrivals", format: record });
   const arrivals = new Migrations({ folders, endings, phases: PHASES });
+  await guests.sync();
+  await arrivals.settle();
   await guests.tidy();
   await endings.tidy();
   await arrivals.tidy();
@@ -134,6 +136,10 @@ for (const life of LIVES) {
           everyCut(life, (disk) => disk.after(crash), syncs, crash === "power lost"));
       }
     }
+    for (const syncs of ["one directory", "the journal"] as const) {
+      test(`what a successor reads outlives a power loss, where a sync keeps ${syncs}`, () =>
+        whatIsReadLasts(life, syncs));
+    }
     for (const code of ["ENOSPC", "EIO", "EROFS"]) {
       test(`goes on after one ${code}`, () => everyRefusal(life, code));
     }
@@ -173,6 +179,21 @@ async function everyCut(
       await life[reached]?.take(reopened);
       assert.equal(await seen(reopened), states[reached + 1], where);
     }
+  }
+}
+
+/** Stops a life after each of its changes; what is seen afterwards may have been told to somebody. */
+async function whatIsReadLasts(life: readonly Step[], syncs: MemoryDisk["syncs"]): Promise<void> {
+  for (let cut = 0; ; cut += 1) {
+    const disk = new MemoryDisk(syncs);
+    const store = await open(disk);
+    disk.stopAfter = disk.steps + cut;
+    const reached = await takeAll(life, store);
+    disk.stopAfter = Number.POSITIVE_INFINITY; // the process died, and the disk goes on
+    const told = await seen(await open(disk));
+    const left = await seen(await open(disk.after("power lost")));
+    assert.equal(left, told, `cut after ${cut} changes, in "${life[reached]?.does}"`);
+    if (reached === life.length) return;
   }
 }
 

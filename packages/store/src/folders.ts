@@ -141,6 +141,14 @@ export class Folders<Body> {
     });
   }
 
+  /** Makes durable which folders there are, and the record in each of them. */
+  async settle(): Promise<void> {
+    await this.sync();
+    for (const id of await this.ids()) {
+      await writing(this.folder(id), () => this.#disk.syncDirectory(this.folder(id)));
+    }
+  }
+
   /** Makes durable which folders there are. */
   async sync(): Promise<void> {
     await writing(this.path, () => this.#disk.syncDirectory(this.path));

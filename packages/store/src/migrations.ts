@@ -130,6 +130,16 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
     return this.#endings.sweep(now, (id) => this.#folders.remove(id));
   }
 
+  /**
+   * After a crash, before anything is believed: a predecessor may have died between the rename that
+   * shows a record and the sync that makes it last. Whoever read it and said so would say what a
+   * power loss takes back.
+   */
+  async settle(): Promise<void> {
+    await this.#endings.sync();
+    await this.#folders.settle();
+  }
+
   /** After a crash: what ended keeps no folder, and what was left unfinished goes. */
   async tidy(): Promise<void> {
     await this.#folders.tidy();

@@ -83,6 +83,8 @@ export async function openDestinationStore(
     const rescue = async () => {
       for (const id of await guests.ids()) await endings.rescue(guests, id, "landed");
     };
+    await guests.sync();
+    await arrivals.settle();
     await guests.tidy();
     await endings.tidy();
     await arrivals.tidy();

@@ -58,6 +58,7 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
       endings,
       phases: PHASES,
     });
+    await departures.settle();
     await guests.tidy();
     await endings.tidy();
     await departures.tidy();
