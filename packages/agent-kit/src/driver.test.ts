@@ -106,6 +106,32 @@ test("a step whose substitute cannot be written either is given up, not repeated
   assert.equal((await driver.hear("push")).phase, "closed");
 });
 
+test("an ending the disk refused is written before anything else is heard", async () => {
+  let full = true;
+  const { told, driver } = recorder({
+    write: async (next) => {
+      if (full) throw new Error("full");
+      told.push(`write ${next}`);
+    },
+    ends: (phase) => phase === "broken",
+  });
+  assert.equal((await driver.hear("kick")).answer, "unwritable");
+  full = false;
+  assert.deepEqual(await driver.hear("push"), { answer: "repeat", phase: "closed" });
+  assert.deepEqual(told, []);
+  assert.deepEqual(await driver.hear("kick"), { answer: "moved", phase: "broken" });
+  assert.deepEqual(told, ["write broken", "closed hears kick: broken"]);
+});
+
+test("a phase that is no ending and could not be written keeps nothing else from being heard", async () => {
+  const { driver } = recorder({
+    write: (next) => (next === "open" ? Promise.reject(new Error("full")) : Promise.resolve()),
+    ends: (phase) => phase === "broken",
+  });
+  assert.equal((await driver.hear("push")).answer, "unwritable");
+  assert.deepEqual(await driver.hear("kick"), { answer: "moved", phase: "broken" });
+});
+
 test("a bug in one turn does not stop the next", async () => {
   let bug = true;
   const { driver } = recorder({

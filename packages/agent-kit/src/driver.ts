@@ -26,6 +26,11 @@ export interface World<Phase extends string, Heard extends string, Effect extend
   refused(at: { readonly phase: Phase; readonly heard: Heard }): void;
   /** The disk refused `next`. Says what to hear instead in the same turn, if anything. */
   unwritable(next: Phase, heard: Heard, error: unknown): Heard | undefined;
+  /**
+   * Nothing leads out of this phase. A write that was refused may be on disk all the same, and an
+   * ending never changes: so one that was tried is tried again before anything else is heard.
+   */
+  ends?(next: Phase): boolean;
 }
 
 /** Runs one table for one migration. */
@@ -34,6 +39,8 @@ export class Driver<Phase extends string, Heard extends string, Effect extends s
   readonly #world: World<Phase, Heard, Effect>;
   #phase: Phase;
   #turn: Promise<unknown> = Promise.resolve();
+  /** What led to an ending that the disk refused. */
+  #owed: Heard | undefined;
 
   constructor(
     table: Table<Phase, Heard, Effect>,
@@ -56,7 +63,9 @@ export class Driver<Phase extends string, Heard extends string, Effect extends s
    */
   hear(heard: Heard, still: () => boolean = () => true): Promise<Answer<Phase>> {
     const turn = this.#turn.then(() =>
-      still() ? this.#step(heard) : { answer: "repeat" as const, phase: this.#phase },
+      still() && (this.#owed ?? heard) === heard
+        ? this.#step(heard)
+        : { answer: "repeat" as const, phase: this.#phase },
     );
     this.#turn = turn.catch(() => {}); // a bug in one turn must not wedge the next
     return turn;
@@ -70,10 +79,12 @@ export class Driver<Phase extends string, Heard extends string, Effect extends s
     try {
       await this.#world.write(step.phase, heard);
     } catch (error) {
+      if (this.#world.ends?.(step.phase) === true) this.#owed = heard;
       const instead = this.#world.unwritable(step.phase, heard, error);
       if (instead !== undefined && instead !== heard) await this.#step(instead);
       return { answer: "unwritable", phase: this.#phase, error };
     }
+    this.#owed = undefined;
     this.#phase = step.phase;
     for (const effect of step.effects) this.#world.act(effect);
     this.#world.moved({ from, to: step.phase, heard });

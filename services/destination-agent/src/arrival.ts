@@ -109,6 +109,8 @@ export class Arrival {
   launching = false;
   /** How QEMU stood when its keeper was being freed; undefined if it did not say. */
   looked: Promise<RunState | undefined> | undefined;
+  /** How often QEMU was asked to wake the guest, or whether it runs: the last one asked decides. */
+  asked = 0;
   tie: Tie | undefined;
   /** Source QEMU's STOP and our QEMU's RESUME, microseconds since 1970, for the blackout we report. */
   stoppedAtUs: number | undefined;
@@ -171,6 +173,7 @@ export class Arrival {
       refused: (at) =>
         host.metrics.refused.inc({ role: "destination", phase: at.phase, heard: at.heard }),
       unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
+      ends: destinationSettled,
     });
     const { beatMs, meetStaleMs } = host.config.timeouts;
     this.#vigil = new Vigil({

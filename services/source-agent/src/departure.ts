@@ -171,6 +171,7 @@ export class Departure {
       moved: (step) => this.#moved(step),
       refused: (at) => this.#refused(at),
       unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
+      ends: sourceSettled,
     });
     const { beatMs, meetStaleMs } = host.config.timeouts;
     this.#vigil = new Vigil({
