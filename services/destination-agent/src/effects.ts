@@ -214,6 +214,7 @@ async function freeKeeper(arrival: Arrival): Promise<void> {
 
 /** The commit point: `landing` is on disk, and this is the first `cont` this QEMU ever sees. */
 async function resumeGuest(arrival: Arrival): Promise<void> {
+  const still = asking(arrival);
   // A guest that was paused lands paused: nothing is sent, and nothing more can go wrong.
   if (arrival.record.guest.paused) {
     await arrival.hear("ran");
@@ -222,9 +223,7 @@ async function resumeGuest(arrival: Arrival): Promise<void> {
   try {
     const { qmp } = arrival;
     if (qmp === undefined) throw new Error("no monitor");
-    const answer = await cont(qmp, await arrival.looked);
-    if (answer === "ran") await arrival.hear("ran");
-    else await arrival.hear("contRefused", { cause: "host_fault", reason: answer.refused });
+    await hearCont(arrival, await cont(qmp, await arrival.looked), still);
   } catch (error) {
     // Only an explicit error is a refusal. An answer that was lost proves nothing: look again.
     arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "cont: no answer");
@@ -232,8 +231,31 @@ async function resumeGuest(arrival: Arrival): Promise<void> {
   }
 }
 
+/**
+ * QEMU is asked anew, and what it answers to an earlier question is not heard any more: else that
+ * might be `perished`, and the `cont` of the later one wake the guest after all.
+ */
+function asking(arrival: Arrival): () => boolean {
+  arrival.asked += 1;
+  const mine = arrival.asked;
+  return () => arrival.asked === mine;
+}
+
+async function hearCont(
+  arrival: Arrival,
+  answer: Awaited<ReturnType<typeof cont>>,
+  still: () => boolean,
+): Promise<void> {
+  if (answer === "ran") await arrival.hear("ran", undefined, still);
+  else {
+    const why = { cause: "host_fault", reason: answer.refused } as const;
+    await arrival.hear("contRefused", why, still);
+  }
+}
+
 /** A `cont` may have been sent: ask before sending another. A refusal now is `perished`. */
 async function lookThenResume(arrival: Arrival): Promise<void> {
+  const still = asking(arrival);
   if (arrival.record.guest.paused) {
     await arrival.hear("ran");
     return;
@@ -245,18 +267,18 @@ async function lookThenResume(arrival: Arrival): Promise<void> {
       arrival.qmp = await openMonitor(join(record.guest.runDir, "destination.qmp"), keeper);
       follow(arrival);
     }
-    if ((await look(arrival.qmp)).running) {
-      await arrival.hear("ran");
+    const seen = await look(arrival.qmp);
+    if (seen.running) {
+      await arrival.hear("ran", undefined, still);
       return;
     }
-    const answer = await cont(arrival.qmp);
-    if (answer === "ran") await arrival.hear("ran");
-    else await arrival.hear("contRefused", { cause: "host_fault", reason: answer.refused });
+    if (!still() || arrival.settled) return; // a verdict fell meanwhile: nothing may wake it now
+    await hearCont(arrival, await cont(arrival.qmp, seen), still);
   } catch (error) {
     arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "QEMU does not say");
     // If it died, its keeper tells; if it is slow, it is asked again.
     setTimeout(() => {
-      if (arrival.phase === "relanding") void lookThenResume(arrival);
+      if (still() && arrival.phase === "relanding") void lookThenResume(arrival);
     }, LOOK_AGAIN_MS).unref();
   }
 }
