@@ -2,7 +2,8 @@
  * The mutants that would hurt most, one line each: every one of them must be found. They are the
  * mistakes that somebody changing a table would make, and those that libvirt makes.
  */
-import type { Mutant, Side, Spelled } from "./mutants.js";
+import type { Side } from "./cells.js";
+import type { Mutant, Spelled } from "./mutants.js";
 
 export const DANGEROUS: readonly Mutant[] = [
   // The destination wakes a guest that it was not given, or was not told to wake.

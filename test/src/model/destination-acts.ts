@@ -65,12 +65,15 @@ export function lawOfKill(host: DestinationHost): string | undefined {
     : undefined;
 }
 
+/** Written down: the point of no return. */
+const LANDING: ReadonlySet<string> = new Set(["landing", "relanding", "landed"]);
+
 /** Law 4: when a destination may let the guest run. */
 function lawOfCont({ source }: World, host: DestinationHost): string | undefined {
   if (!qemuAlive(host)) return undefined;
   const { keeper: it, synced } = host;
   if (it === "armed" || it === "orphaned") return "the keeper is freed before `cont`";
-  if (synced !== "landing" && synced !== "relanding") return "`landing` is on disk before `cont`";
+  if (synced === undefined || !LANDING.has(synced)) return "`landing` is on disk before `cont`";
   if (host.qemu === "receiving" || host.qemu === "filled" || host.qemu === "listening") {
     return "`cont` is never sent to a QEMU that has not loaded";
   }

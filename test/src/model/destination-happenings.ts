@@ -4,7 +4,7 @@
  */
 import { type DestinationHeard, type SourceWord, sourceWord } from "@ferry/protocol";
 import { destinationActs, destinationQemu, keeper } from "./destination-acts.js";
-import { comesBack, destinationFaults, lawOfSweep } from "./destination-faults.js";
+import { comesBack, destinationFaults } from "./destination-faults.js";
 import { type Emit, nameOf, type Say } from "./happening.js";
 import { destinationAt, destinationHears, isPresent, withDestination } from "./hearing.js";
 import type { Here } from "./here.js";
@@ -17,6 +17,7 @@ import {
   qemuAlive,
   type World,
 } from "./world.js";
+import { destinationWriteFails } from "./writing.js";
 
 export function destinationHappenings(
   world: World,
@@ -34,26 +35,29 @@ export function destinationHappenings(
     words(here);
     news(here);
     destinationActs(here);
-  } else say("agent comes back", true, comesBack(here), lawOfSweep(here));
+  } else comesBack(here);
   destinationQemu(here);
   keeper(here);
   destinationFaults(here);
 }
 
 function hears(
-  { world, at, protocol, say }: Here,
+  here: Here,
   heard: DestinationHeard,
   calm: boolean,
   also: Partial<DestinationHost> = {},
+  how = "",
 ): void {
+  const { world, at, protocol, say } = here;
   const before = Object.keys(also).length === 0 ? world : withDestination(world, at, also);
   const next = destinationHears(before, protocol, at, heard);
   say(
-    `hears ${heard}`,
+    `hears ${heard}${how}`,
     calm,
     next,
     lawOfDiscard(destinationAt(world, at), heard, destinationAt(next, at)),
   );
+  destinationWriteFails(here, heard, also);
 }
 
 function orders(here: Here): void {
@@ -73,10 +77,14 @@ function orders(here: Here): void {
   if (host.tether === "held")
     say("tether is cut", true, withDestination(world, at, { tether: "cut" }));
   if (host.tether === "cut") hears(here, "cut", true, { tether: "none" });
-  if (setting.monitorsFail && qemuAlive(host)) {
-    const queue = host.queue.filter((effect) => effect !== "cont" && effect !== "look");
-    hears(here, "restarted", false, { queue, answer: "none" });
-  }
+  if (setting.monitorsFail && qemuAlive(host)) losesSight(here, false);
+}
+
+/** Answers that were on their way are not waited for any more: QEMU is looked at anew. */
+function losesSight(here: Here, calm: boolean, how = ""): void {
+  const queue = here.host.queue.filter((effect) => effect !== "cont" && effect !== "look");
+  const owed = here.host.owed === "restarted" ? "nothing" : here.host.owed;
+  hears(here, "restarted", calm, { queue, answer: "none", owed }, how);
 }
 
 /** A new arrival under this id. Its number is new to whoever was told an earlier one. */
@@ -133,7 +141,7 @@ function words(here: Here): void {
 }
 
 function news(here: Here): void {
-  const { host, world, at, protocol, say } = here;
+  const { host } = here;
   switch (host.qemu) {
     case "listening":
       hears(here, "listening", true);
@@ -149,10 +157,10 @@ function news(here: Here): void {
   if (host.keeper === "freed" || host.keeper === "freedGone") hears(here, "freed", true);
   if (host.keeper === "gone" || host.keeper === "freedGone") hears(here, "keeperGone", true);
   if (host.answer !== "none") {
-    const heard = host.answer === "ran" ? "ran" : "contRefused";
-    const next = destinationHears(world, protocol, at, heard);
-    say(`hears ${heard}`, true, withDestination(next, at, { answer: "none" }));
+    hears(here, host.answer === "ran" ? "ran" : "contRefused", true, { answer: "none" });
   }
+  if (host.owed === "restarted") losesSight(here, true, " again");
+  else if (host.owed !== "nothing") hears(here, host.owed, true, { owed: "nothing" }, " again");
   if (host.qemu === "receiving") hears(here, "waited", !isSending(here));
 }
 

@@ -2,16 +2,20 @@
  * Walks every world that can be reached, nearest first, so that the first broken law comes with the
  * shortest story there is. Then it asks, from the far end, which worlds can come to rest.
  */
+import { canReach } from "./backwards.js";
+import { cellsRead } from "./cells.js";
 import { destinationHappenings } from "./destination-happenings.js";
 import type { Emit, Happening } from "./happening.js";
 import { remember } from "./history.js";
+import { Ints } from "./ints.js";
+import type { Kept, Rest } from "./kept.js";
 import { brokenLaw, brokenPromise } from "./laws.js";
-import { Places } from "./places.js";
 import { restOf } from "./rest.js";
 import type { Protocol, Setting } from "./setting.js";
 import { sourceHappenings } from "./source-happenings.js";
 import { tellStory } from "./story.js";
 import { firstWorld, type World } from "./world.js";
+import { Worlds } from "./worlds.js";
 
 export interface Walk {
   readonly worlds: number;
@@ -29,6 +33,10 @@ export interface Limits {
   readonly allows?: (happening: Happening, before: World) => boolean;
   /** Gives up, with an error, after so many worlds. */
   readonly worldsMax?: number;
+  /** Remembers the walk in here. */
+  readonly keep?: Kept;
+  /** The same setting was walked before, with tables that differ in this one cell. */
+  readonly known?: { readonly kept: Kept; readonly but: number };
 }
 
 /** Everything that can happen next. */
@@ -46,96 +54,150 @@ export function explore(protocol: Protocol, setting: Setting, limits: Limits = {
 const NOT_AT_REST = "whoever waits is answered sooner or later: this world never comes to rest";
 
 class Search {
-  readonly #places = new Places();
-  readonly #indexes = new Map<number, number>();
-  readonly #worlds: number[] = [];
-  readonly #parents: number[] = [];
-  readonly #labels: number[] = [];
+  readonly #worlds: Worlds;
+  /** Numbers of the worlds that were reached, nearest first. */
+  readonly #reached = new Ints();
+  #seen = new Uint8Array(1024);
+  /** By place in `#reached`: the place it was reached from, and by what. */
+  readonly #parents = new Ints();
+  readonly #labels = new Ints();
   readonly #labelNumbers = new Map<string, number>();
   readonly #labelNames: string[] = [];
   /** Calm steps, as pairs: what can come to rest is found by walking them backwards. */
-  readonly #calm: number[] = [];
+  readonly #calm = new Ints();
   readonly #rests = new Map<string, number>();
   readonly #restingPlaces = new Set<string>();
   readonly #resting: number[] = [];
+  readonly #rereads: (world: number) => boolean;
   #steps = 0;
-  #broken: { law: string; index: number; last?: string } | undefined;
+  /** `place` is where in `#reached` it happened; `last` an act that breaks a law by itself. */
+  #broken: { law: string; place: number; last?: string } | undefined;
 
   constructor(
     readonly protocol: Protocol,
     readonly setting: Setting,
     readonly limits: Limits,
-  ) {}
+  ) {
+    const { keep, known } = limits;
+    this.#worlds = known?.kept.worlds ?? keep?.worlds ?? new Worlds(setting.destinations);
+    this.#rereads = known?.kept.readersOf(known.but) ?? (() => true);
+  }
 
   run(): Walk {
-    this.#reach(firstWorld(this.setting.destinations), -1, "");
-    for (let index = 0; index < this.#worlds.length && this.#broken === undefined; index += 1) {
-      this.#leave(index);
+    const knownWorlds = this.#worlds.size;
+    this.#reach(this.#worlds.number(firstWorld(this.setting.destinations)), -1, "");
+    for (let place = 0; place < this.#reached.length && this.#broken === undefined; place += 1) {
+      this.#leave(place);
     }
     if (this.#broken === undefined) this.#checkRest();
     const found = {
-      worlds: this.#worlds.length,
+      worlds: this.#reached.length,
       steps: this.#steps,
       rests: this.#rests,
       restingPlaces: this.#restingPlaces,
     };
-    if (this.#broken === undefined) return found;
-    const { law, index, last } = this.#broken;
-    return { ...found, broken: { law, story: this.#story(index, last) } };
+    const told =
+      this.#broken === undefined
+        ? found
+        : { ...found, broken: { law: this.#broken.law, story: this.#story(this.#broken) } };
+    if (this.limits.known !== undefined) this.#worlds.cut(knownWorlds);
+    return told;
+  }
+
+  #leave(place: number): void {
+    const number = this.#reached.at(place);
+    const kept = this.limits.known?.kept;
+    if (kept !== undefined && number < kept.size && !this.#rereads(number)) {
+      this.#leaveKnown(place, number, kept);
+    } else this.#leaveAnew(place, number);
+  }
+
+  /** Takes every step out of one world, as they are remembered. */
+  #leaveKnown(place: number, number: number, kept: Kept): void {
+    kept.eachStep(number, (to, calm) => {
+      this.#steps += 1;
+      this.#reach(to, place, "");
+      if (calm) this.#calmStep(number, to);
+    });
+    const rest = kept.rests.get(number);
+    if (rest !== undefined) this.#rest(number, rest);
   }
 
   /** Takes every step out of one world. */
-  #leave(index: number): void {
-    const world = this.#world(index);
-    const number = this.#worlds[index];
+  #leaveAnew(place: number, number: number): void {
+    const world = this.#worlds.at(number);
+    const { keep, allows } = this.limits;
+    cellsRead();
+    const taken: [to: number, calm: boolean][] = [];
     let still = true;
     happenings(world, this.protocol, this.setting, (happening) => {
       if (this.#broken !== undefined) return;
       if (happening.next === world && happening.broken === undefined) return;
-      if (this.limits.allows?.(happening, world) === false) return;
+      if (allows?.(happening, world) === false) return;
       const next = remember(happening.next);
+      const label = `${happening.who}: ${happening.what}`;
       const law = happening.broken ?? brokenPromise(world, next);
       if (law !== undefined) {
-        this.#broken = { law, index, last: `${happening.who}: ${happening.what}` };
+        this.#broken = { law, place, last: label };
         return;
       }
-      if (this.#places.number(next) === number) return;
+      const to = this.#worlds.number(next);
+      if (to === number) return;
       this.#steps += 1;
-      const to = this.#reach(next, index, `${happening.who}: ${happening.what}`);
-      if (!happening.calm && this.limits.allows === undefined) return;
+      this.#reach(to, place, label);
+      const calm = happening.calm || allows !== undefined;
+      taken.push([to, calm]);
+      if (!calm) return;
       still = false;
-      this.#calm.push(index, to);
+      this.#calmStep(number, to);
     });
-    if (!still) return;
-    const rest = restOf(world);
-    if (rest === undefined) {
-      this.#broken ??= { law: NOT_AT_REST, index };
+    keep?.add(cellsRead());
+    for (const [to, calm] of taken) keep?.step(to, calm);
+    if (!still || this.#broken !== undefined) return;
+    const why = restOf(world);
+    if (why === undefined) {
+      this.#broken = { law: NOT_AT_REST, place };
       return;
     }
-    this.#rests.set(rest, (this.#rests.get(rest) ?? 0) + 1);
-    this.#restingPlaces.add(placeOf(world));
-    this.#resting.push(index);
+    const rest = { why, place: placeOf(world) };
+    keep?.rests.set(number, rest);
+    this.#rest(number, rest);
   }
 
-  #reach(world: World, parent: number, label: string): number {
-    const number = this.#places.number(world);
-    const known = this.#indexes.get(number);
-    if (known !== undefined) return known;
-    const index = this.#worlds.length;
-    if (index >= (this.limits.worldsMax ?? Number.POSITIVE_INFINITY)) {
-      throw new Error(`more than ${index} worlds`);
+  #calmStep(from: number, to: number): void {
+    this.#calm.push(from);
+    this.#calm.push(to);
+  }
+
+  #rest(number: number, { why, place }: Rest): void {
+    this.#rests.set(why, (this.#rests.get(why) ?? 0) + 1);
+    this.#restingPlaces.add(place);
+    this.#resting.push(number);
+  }
+
+  #reach(number: number, parent: number, label: string): void {
+    if (this.#isNew(number) === false) return;
+    const place = this.#reached.length;
+    if (place >= (this.limits.worldsMax ?? Number.POSITIVE_INFINITY)) {
+      throw new Error(`more than ${place} worlds`);
     }
-    this.#indexes.set(number, index);
-    this.#worlds.push(number);
+    this.#reached.push(number);
     this.#parents.push(parent);
     this.#labels.push(this.#labelNumber(label));
-    const law = brokenLaw(world);
-    if (law !== undefined) this.#broken ??= { law, index };
-    return index;
+    if (number < (this.limits.known?.kept.size ?? 0)) return; // its laws were looked at
+    const law = brokenLaw(this.#worlds.at(number));
+    if (law !== undefined) this.#broken ??= { law, place };
   }
 
-  #world(index: number): World {
-    return this.#places.world(this.#worlds[index] ?? 0, this.setting.destinations);
+  #isNew(number: number): boolean {
+    if (number >= this.#seen.length) {
+      const bigger = new Uint8Array(Math.max(number + 1, this.#seen.length * 2));
+      bigger.set(this.#seen);
+      this.#seen = bigger;
+    }
+    if (this.#seen[number] === 1) return false;
+    this.#seen[number] = 1;
+    return true;
   }
 
   #labelNumber(label: string): number {
@@ -150,18 +212,19 @@ class Search {
 
   /** Every world must be able to come to rest by itself: walks calm steps backwards from the rests. */
   #checkRest(): void {
-    const rests = canReach(this.#resting, this.#calm, this.#worlds.length);
-    const index = rests.indexOf(0);
-    if (index !== -1) this.#broken = { law: NOT_AT_REST, index };
+    const rests = canReach(this.#resting, this.#calm, this.#worlds.size);
+    for (let place = 0; place < this.#reached.length; place += 1) {
+      if (rests[this.#reached.at(place)] === 1) continue;
+      this.#broken = { law: NOT_AT_REST, place };
+      return;
+    }
   }
 
-  #story(index: number, last: string | undefined): string {
+  #story({ place, last }: { place: number; last?: string }): string {
     const steps: { label: string; world: World }[] = [];
-    for (let at = index; at >= 0; at = this.#parents[at] ?? -1) {
-      steps.unshift({
-        label: this.#labelNames[this.#labels[at] ?? 0] ?? "",
-        world: this.#world(at),
-      });
+    for (let at = place; at >= 0; at = this.#parents.at(at)) {
+      const label = this.#labelNames[this.#labels.at(at)] ?? "";
+      steps.unshift({ label, world: this.#worlds.at(this.#reached.at(at)) });
     }
     return tellStory(steps, last);
   }
@@ -170,27 +233,4 @@ class Search {
 function placeOf({ source, destinations }: World): string {
   const there = destinations.map((host) => `${host.phase}/${host.qemu}`);
   return [`${source.phase}/${source.qemu}`, ...there].join(" ");
-}
-
-/** Marks with 1 all that can reach one of `goals` by the given steps (pairs: from, to). */
-function canReach(goals: readonly number[], pairs: readonly number[], size: number): Uint8Array {
-  const first = new Int32Array(size).fill(-1);
-  const next = new Int32Array(pairs.length / 2);
-  for (let pair = 0; pair < next.length; pair += 1) {
-    const to = pairs[pair * 2 + 1] ?? 0;
-    next[pair] = first[to] ?? -1;
-    first[to] = pair;
-  }
-  const reached = new Uint8Array(size);
-  const open = [...goals];
-  for (const goal of goals) reached[goal] = 1;
-  for (let to = open.pop(); to !== undefined; to = open.pop()) {
-    for (let pair = first[to] ?? -1; pair !== -1; pair = next[pair] ?? -1) {
-      const from = pairs[pair * 2] ?? 0;
-      if (reached[from] === 1) continue;
-      reached[from] = 1;
-      open.push(from);
-    }
-  }
-  return reached;
 }

@@ -6,11 +6,16 @@
  */
 import {
   type DestinationHeard,
+  type Durability,
+  destinationSettled,
   hear,
   type SourceHeard,
+  type SourcePhase,
+  sourceSettled,
   sourceWord,
   verdictOf,
 } from "@ferry/protocol";
+import { reading } from "./cells.js";
 import type { Protocol } from "./setting.js";
 import {
   ARRIVALS_MAX,
@@ -45,20 +50,35 @@ export function sourceHears(
   also: Partial<SourceHost> = {},
 ): World {
   const before = world.source;
+  const owed = also.owed ?? before.owed;
+  if (owed !== "nothing" && owed !== heard && protocol.endingsFirst) return world;
+  reading("source", before.phase, heard);
   const step = hear(protocol.source, before.phase, heard);
   if (step.answer !== "moved") return world;
   const { phase } = step;
   const arrival = also.arrival ?? before.arrival;
   const record = { phase, arrival };
-  const durability = protocol.sourceDurability[phase];
+  const durability = durabilityOf(before, phase, protocol);
+  if (isDeparted(before) && durability !== "none" && before.disk?.phase !== phase) return world;
   const next = withSource(world, {
     ...also,
     phase,
+    owed: "nothing",
     queue: [...before.queue, ...step.effects.filter((effect) => !before.queue.includes(effect))],
     ...(durability === "none" ? {} : { disk: record }),
     ...(durability === "fsync" ? { synced: record } : {}),
   });
   return sourceSays(next, protocol);
+}
+
+/** How well the source writes a phase down. */
+export function durabilityOf(
+  { disk }: SourceHost,
+  next: SourcePhase,
+  { overwritesReleased, sourceDurability }: Protocol,
+): Durability {
+  const overwrites = next === "retaking" && disk?.phase === "released" && overwritesReleased;
+  return overwrites ? "fsync" : sourceDurability[next];
 }
 
 /** The word of this phase is on its way from now on; it will be restated, and it may come late. */
@@ -94,18 +114,34 @@ export function destinationHears(
   heard: DestinationHeard,
 ): World {
   const before = destinationAt(world, at);
+  const { owed } = before;
+  const busy = owed !== "nothing" && owed !== "restarted" && owed !== heard;
+  if (busy && protocol.endingsFirst) return world;
+  reading("destination", before.phase, heard);
   const step = hear(protocol.destination, before.phase, heard);
   if (step.answer !== "moved") return world;
   const { phase } = step;
   const durability = protocol.destinationDurability[phase];
+  if (isEnded(before) && durability !== "none" && before.disk !== phase) return world;
   const verdict = verdictOf(phase);
   return withDestination(world, at, {
     phase,
+    owed: "nothing",
     queue: [...before.queue, ...step.effects.filter((effect) => !before.queue.includes(effect))],
     ...(durability === "none" ? {} : { disk: phase }),
     ...(durability === "fsync" ? { synced: phase } : {}),
     ...(verdict === "pending" ? {} : { told: tell(before, verdict), tether: "none" }),
   });
+}
+
+/** An ending that is on disk, synced or not, and not known here: the store refuses another one. */
+export function isDeparted({ disk, phase }: SourceHost): boolean {
+  return disk !== undefined && sourceSettled(disk.phase) && !sourceSettled(phase);
+}
+
+/** As `isDeparted`. */
+export function isEnded({ disk }: DestinationHost): boolean {
+  return disk !== undefined && destinationSettled(disk);
 }
 
 export function tell(

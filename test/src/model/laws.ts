@@ -67,7 +67,7 @@ function lawOfDestination(source: SourceHost, host: DestinationHost): string | u
   if (running && !source.gaveAway && !host.overridden) {
     return "the guest runs there only if the source gave it away";
   }
-  if (host.agent && isUnlanded(host) && host.tether === "none") {
+  if (host.agent && isUnlanded(host) && host.tether === "none" && host.qemu !== "dead") {
     return "a cut, once heard, leaves no guest that has not begun to land";
   }
   if (host.phase === "returned" && (host.ran || qemuAlive(host))) {

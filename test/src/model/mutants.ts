@@ -3,11 +3,13 @@
  * complains. A mutant is found by a broken law, by a world that never comes to rest, by a scenario
  * that ends elsewhere, or by resting places that the real tables do not have (or no longer have).
  */
+import { cellNumber, type Side } from "./cells.js";
 import { explore, type Walk } from "./explore.js";
-import { play, SCENARIOS } from "./scenarios.js";
+import { Kept } from "./kept.js";
+import { play, SCENARIOS, type Scenario } from "./scenarios.js";
 import { ALL_FAULTS, FERRY, type Protocol, type Setting } from "./setting.js";
+import { Worlds } from "./worlds.js";
 
-export type Side = "source" | "destination";
 /** A cell as it is spelled in a table; the walk does not tell `refuse` from `repeat`. */
 export type Spelled = readonly [next: string, ...effects: string[]] | "repeat";
 
@@ -74,33 +76,10 @@ function mutate({ side, phase, heard, cell }: Mutant): Protocol {
 
 /** Every mutant of a cell that is ever heard: to break the others changes nothing. */
 export function mutantsHeard(): Mutant[] {
-  const heard = cellsHeard(WITH_OVERRIDE);
+  const heard = new Set(GRADES.flatMap((setting) => [...known(setting).kept.cells]));
   return [...mutantsOf("source"), ...mutantsOf("destination")].filter(
-    ({ side, phase, heard: what }) => heard.has(`${side}: ${phase}.${what}`),
+    ({ side, phase, heard: what }) => heard.has(cellNumber(side, phase, what)),
   );
-}
-
-/** Cells that are ever heard in a walk, as `side: phase.heard`. */
-function cellsHeard(setting: Setting): ReadonlySet<string> {
-  const cells = new Set<string>();
-  const watched = <Rows extends object>(side: Side, table: Rows): Rows =>
-    watch(table, (phase, row) =>
-      watch(row as object, (heard, cell) => {
-        cells.add(`${side}: ${phase}.${heard}`);
-        return cell;
-      }),
-    );
-  const source = watched("source", FERRY.source);
-  const destination = watched("destination", FERRY.destination);
-  explore({ ...FERRY, source, destination }, setting);
-  return cells;
-}
-
-/** The same object, but every property is read through `read`. */
-function watch<It extends object>(it: It, read: (name: string, value: unknown) => unknown): It {
-  return new Proxy(it, {
-    get: (target, name) => read(String(name), target[name as keyof It]),
-  });
 }
 
 const SMALL: Setting = {
@@ -108,39 +87,56 @@ const SMALL: Setting = {
   keepersDie: false,
   powerFails: false,
   disksFail: false,
+  disksRefuse: false,
   monitorsFail: false,
 };
-const WITH_OVERRIDE: Setting = { ...ALL_FAULTS, disksFail: false, override: "truthful" };
+const WITH_OVERRIDE: Setting = {
+  ...ALL_FAULTS,
+  disksFail: false,
+  disksRefuse: false,
+  override: "truthful",
+};
+const DISKS_REFUSE: Setting = { ...ALL_FAULTS, disksFail: false };
 
 /** Walks that a mutant must survive, the quickest first. */
-const GRADES: readonly Setting[] = [SMALL, WITH_OVERRIDE];
+const GRADES: readonly Setting[] = [SMALL, WITH_OVERRIDE, DISKS_REFUSE];
 
-const places = new Map<Setting, ReadonlySet<string>>();
+interface Known {
+  readonly kept: Kept;
+  readonly walk: Walk;
+}
 
-/** Where the real tables come to rest. */
-function realPlaces(setting: Setting): ReadonlySet<string> {
-  const known = places.get(setting) ?? explore(FERRY, setting).restingPlaces;
-  places.set(setting, known);
-  return known;
+const walked = new Map<Setting, Known>();
+
+/** What the real tables come to. */
+function known(setting: Setting): Known {
+  let it = walked.get(setting);
+  if (it === undefined) {
+    const kept = new Kept(new Worlds(setting.destinations));
+    it = { kept, walk: explore(FERRY, setting, { keep: kept }) };
+    walked.set(setting, it);
+  }
+  return it;
 }
 
 /** What complains about a mutant; undefined if nothing does. */
 export function found(mutant: Mutant, grades: readonly Setting[] = GRADES): string | undefined {
-  const protocol = mutate(mutant);
   const [first, ...others] = grades;
   return (
-    (first && foundByWalk(protocol, first)) ??
-    foundByScenario(protocol) ??
+    (first && foundByWalk(mutant, first)) ??
+    foundByScenario(mutant) ??
     others.reduce<string | undefined>(
-      (by, setting) => by ?? foundByWalk(protocol, setting),
+      (by, setting) => by ?? foundByWalk(mutant, setting),
       undefined,
     )
   );
 }
 
-function foundByWalk(protocol: Protocol, setting: Setting): string | undefined {
-  const walk = explore(protocol, setting);
-  return walk.broken?.law ?? foundByPlaces(walk, realPlaces(setting));
+function foundByWalk(mutant: Mutant, setting: Setting): string | undefined {
+  const { kept, walk: real } = known(setting);
+  const but = cellNumber(mutant.side, mutant.phase, mutant.heard);
+  const walk = explore(mutate(mutant), setting, { known: { kept, but } });
+  return walk.broken?.law ?? foundByPlaces(walk, real.restingPlaces);
 }
 
 function foundByPlaces(walk: Walk, real: ReadonlySet<string>): string | undefined {
@@ -149,8 +145,25 @@ function foundByPlaces(walk: Walk, real: ReadonlySet<string>): string | undefine
   return undefined;
 }
 
-function foundByScenario(protocol: Protocol): string | undefined {
+const cellsPlayed = new Map<Scenario, ReadonlySet<number>>();
+
+/** The cells that a scenario of the real tables reads. */
+function cellsOf(scenario: Scenario): ReadonlySet<number> {
+  let cells = cellsPlayed.get(scenario);
+  if (cells === undefined) {
+    const kept = new Kept(new Worlds(1));
+    play(scenario, FERRY, kept);
+    cells = kept.cells;
+    cellsPlayed.set(scenario, cells);
+  }
+  return cells;
+}
+
+function foundByScenario(mutant: Mutant): string | undefined {
+  const cell = cellNumber(mutant.side, mutant.phase, mutant.heard);
+  const protocol = mutate(mutant);
   for (const scenario of SCENARIOS) {
+    if (!cellsOf(scenario).has(cell)) continue;
     if (play(scenario, protocol) !== undefined) return `scenario: ${scenario.title}`;
   }
   return undefined;

@@ -4,15 +4,18 @@
  */
 import type { DestinationHost, SourceHost, World } from "./world.js";
 
-/** Distinct hosts of one kind that can be told apart; three of them make one exact number. */
-const HOSTS_MAX = 2 ** 17;
+/** Bits of the largest whole number that is exact. */
+const EXACT_BITS = 53;
 
 class Registry<Host> {
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers = new Map<number, number>();
   readonly #seen = new WeakMap<object, number>();
   readonly hosts: Host[] = [];
 
-  constructor(readonly spell: (host: Host) => string) {}
+  constructor(
+    readonly hostsMax: number,
+    readonly spell: (host: Host) => number,
+  ) {}
 
   number(host: Host & object): number {
     const seen = this.#seen.get(host);
@@ -21,7 +24,7 @@ class Registry<Host> {
     let number = this.#numbers.get(name);
     if (number === undefined) {
       number = this.hosts.length;
-      if (number >= HOSTS_MAX) throw new Error("more hosts than a world's number can name");
+      if (number >= this.hostsMax) throw new Error("more hosts than a world's number can name");
       this.#numbers.set(name, number);
       this.hosts.push(host);
       this.#seen.set(host, number);
@@ -37,80 +40,115 @@ class Registry<Host> {
 }
 
 export class Places {
-  readonly #sources = new Registry<SourceHost>(
-    (host) =>
-      short(host.agent ? host.phase : "down") +
-      short(host.queue.join()) +
-      short(host.disk?.phase) +
-      short(host.synced?.phase) +
-      short(host.qemu) +
-      String.fromCharCode(
-        (host.disk?.arrival ?? 0) * 8 + (host.synced?.arrival ?? 0),
-        host.target * 64 + host.arrival * 8 + host.peer,
-        bit(host.wentOn, 1) +
-          bit(host.perished, 2) +
-          bit(host.gaveAway, 4) +
-          bit(host.old, 8) +
-          bit(host.overridden, 16),
-      ),
-  );
-  readonly #destinations = new Registry<DestinationHost>(
-    (host) =>
-      short(host.agent ? host.phase : "down") +
-      short(host.queue.join()) +
-      short(host.disk) +
-      short(host.synced) +
-      short(host.qemu) +
-      short(host.keeper) +
-      short(host.tether) +
-      short(host.answer) +
-      short(host.told[0]) +
-      short(host.told[1]) +
-      String.fromCharCode(
-        host.arrivals,
-        bit(host.dialled, 1) +
-          bit(host.endpointTold, 2) +
-          bit(host.saidReleased, 4) +
-          bit(host.saidBereft, 8) +
-          bit(host.saidRecalled, 16) +
-          bit(host.ordered, 32) +
-          bit(host.ran, 64) +
-          bit(host.old, 128) +
-          bit(host.overridden, 256),
-      ),
-  );
+  /** Distinct hosts of one kind that can be told apart. */
+  readonly #hostsMax: number;
+  readonly #sources: Registry<SourceHost>;
+  readonly #destinations: Registry<DestinationHost>;
 
-  /** Two worlds have the same number exactly if nothing can ever tell them apart. */
-  number({ source, destinations }: World): number {
-    let number = 0;
-    for (const host of destinations) number = number * HOSTS_MAX + this.#destinations.number(host);
-    return number * HOSTS_MAX + this.#sources.number(source);
+  constructor(readonly destinations: number) {
+    this.#hostsMax = 2 ** Math.floor(EXACT_BITS / (destinations + 1));
+    this.#sources = new Registry(this.#hostsMax, spellSource);
+    this.#destinations = new Registry(this.#hostsMax, spellDestination);
   }
 
-  world(number: number, destinations: number): World {
-    const source = this.#sources.at(number % HOSTS_MAX);
+  /** One number for all of a world. */
+  key({ source, destinations }: World): number {
+    let key = 0;
+    for (const host of destinations) key = key * this.#hostsMax + this.#destinations.number(host);
+    return key * this.#hostsMax + this.#sources.number(source);
+  }
+
+  world(key: number): World {
+    const source = this.#sources.at(key % this.#hostsMax);
     const hosts: DestinationHost[] = [];
-    let rest = Math.floor(number / HOSTS_MAX);
-    for (let left = destinations; left > 0; left -= 1) {
-      hosts.unshift(this.#destinations.at(rest % HOSTS_MAX));
-      rest = Math.floor(rest / HOSTS_MAX);
+    let rest = Math.floor(key / this.#hostsMax);
+    for (let left = this.destinations; left > 0; left -= 1) {
+      hosts.unshift(this.#destinations.at(rest % this.#hostsMax));
+      rest = Math.floor(rest / this.#hostsMax);
     }
     return { source, destinations: hosts };
   }
 }
 
-function bit(set: boolean, value: number): number {
-  return set ? value : 0;
+/** Gives each of a few words a small number, from 0. */
+class Vocabulary {
+  readonly #codes = new Map<string | undefined, number>();
+
+  constructor(readonly size: number) {}
+
+  code(word: string | undefined): number {
+    const known = this.#codes.get(word);
+    if (known !== undefined) return known;
+    const code = this.#codes.size;
+    if (code >= this.size) throw new Error(`more than ${this.size} words: ${word}`);
+    this.#codes.set(word, code);
+    return code;
+  }
 }
 
-const SHORT = new Map<string | undefined, string>();
+const SOURCE_PHASES = new Vocabulary(32);
+const DESTINATION_PHASES = new Vocabulary(32);
+const QUEUES = new Vocabulary(64);
+const OWED = new Vocabulary(32);
+const OWED_THERE = new Vocabulary(8);
+const SOURCE_QEMUS = new Vocabulary(16);
+const DESTINATION_QEMUS = new Vocabulary(16);
+const KEEPERS = new Vocabulary(8);
 
-/** One character for each word there is. */
-function short(word: string | undefined): string {
-  let character = SHORT.get(word);
-  if (character === undefined) {
-    character = String.fromCharCode(SHORT.size);
-    SHORT.set(word, character);
-  }
-  return character;
+const queueCode = (queue: readonly string[]) =>
+  queue.length === 0 ? 0 : 1 + QUEUES.code(queue.join());
+
+/** Every field in its own digits: an exact whole number, below 2^53. */
+function spellSource(host: SourceHost): number {
+  let number = SOURCE_PHASES.code(host.agent ? host.phase : "down");
+  number = number * 32 + SOURCE_PHASES.code(host.disk?.phase);
+  number = number * 32 + SOURCE_PHASES.code(host.synced?.phase);
+  number = number * 65 + queueCode(host.queue);
+  number = number * 16 + SOURCE_QEMUS.code(host.qemu);
+  number = number * 8 + (host.disk?.arrival ?? 0);
+  number = number * 8 + (host.synced?.arrival ?? 0);
+  number = number * 8 + host.arrival;
+  number = number * 8 + host.peer;
+  number = number * 2 + host.target;
+  const flags =
+    bit(host.wentOn, 1) +
+    bit(host.perished, 2) +
+    bit(host.gaveAway, 4) +
+    bit(host.old, 8) +
+    bit(host.overridden, 16);
+  return (number * 32 + flags) * 32 + OWED.code(host.owed);
+}
+
+/** As `spellSource`. */
+function spellDestination(host: DestinationHost): number {
+  let number = DESTINATION_PHASES.code(host.agent ? host.phase : "down");
+  number = number * 32 + DESTINATION_PHASES.code(host.disk);
+  number = number * 32 + DESTINATION_PHASES.code(host.synced);
+  number = number * 65 + queueCode(host.queue);
+  number = number * 16 + DESTINATION_QEMUS.code(host.qemu);
+  number = number * 8 + KEEPERS.code(host.keeper);
+  number = number * 4 + TETHERS[host.tether];
+  number = number * 4 + ANSWERS[host.answer];
+  number = number * 4 + VERDICTS[host.told[0]];
+  number = number * 4 + VERDICTS[host.told[1]];
+  number = number * 4 + host.arrivals;
+  const flags =
+    bit(host.dialled, 1) +
+    bit(host.endpointTold, 2) +
+    bit(host.saidReleased, 4) +
+    bit(host.saidBereft, 8) +
+    bit(host.saidRecalled, 16) +
+    bit(host.ordered, 32) +
+    bit(host.ran, 64) +
+    bit(host.old, 128) +
+    bit(host.overridden, 256);
+  return (number * 512 + flags) * 8 + OWED_THERE.code(host.owed);
+}
+
+const TETHERS = { none: 0, held: 1, cut: 2 } as const;
+const ANSWERS = { none: 0, ran: 1, refused: 2 } as const;
+const VERDICTS = { pending: 0, landed: 1, returned: 2, perished: 3 } as const;
+
+function bit(set: boolean, value: number): number {
+  return set ? value : 0;
 }

@@ -5,6 +5,7 @@
  */
 import { explore } from "./explore.js";
 import type { Happening } from "./happening.js";
+import type { Kept } from "./kept.js";
 import { ALL_FAULTS, type Protocol, type Setting } from "./setting.js";
 import type { World } from "./world.js";
 
@@ -279,8 +280,8 @@ export const SCENARIOS: readonly Scenario[] = [
 /** Nothing but what a scenario names goes wrong in it. */
 const SETTING: Setting = { ...ALL_FAULTS, disksFail: false, override: "truthful" };
 
-/** Undefined if all went as the scenario says; else what did not. */
-export function play(scenario: Scenario, protocol: Protocol): string | undefined {
+/** Undefined if all went as the scenario says; else what did not. `keep` remembers what was walked. */
+export function play(scenario: Scenario, protocol: Protocol, keep?: Kept): string | undefined {
   const allows = ({ who, what }: Happening, before: World) => {
     const name = `${who}: ${what}`;
     const left = scenario.without?.[name];
@@ -289,7 +290,8 @@ export function play(scenario: Scenario, protocol: Protocol): string | undefined
     const also = scenario.also[name];
     return also === true || also?.(before) === true;
   };
-  const walk = explore(protocol, SETTING, { allows, worldsMax: 20_000 });
+  const limits = { allows, worldsMax: 20_000, ...(keep === undefined ? {} : { keep }) };
+  const walk = explore(protocol, SETTING, limits);
   if (walk.broken !== undefined) return `${walk.broken.law}\n${walk.broken.story}`;
   const ends = [...walk.rests.keys()].sort();
   const expected = [...scenario.ends].sort();

@@ -32,6 +32,12 @@ export interface Protocol {
   readonly looksBeforeRelease: boolean;
   /** A source's effects are carried out in the order they were decided in. */
   readonly effectsInOrder: boolean;
+  /** An agent makes what it reads last before it says any of it: its predecessor may not have. */
+  readonly syncsWhatItReads: boolean;
+  /** An ending that the disk refused is tried again before anything else is heard. */
+  readonly endingsFirst: boolean;
+  /** A record that says `released` without its having been said is overwritten before a `cont`. */
+  readonly overwritesReleased: boolean;
 }
 
 export const FERRY: Protocol = {
@@ -42,6 +48,9 @@ export const FERRY: Protocol = {
   wordsNameArrivals: true,
   looksBeforeRelease: true,
   effectsInOrder: true,
+  syncsWhatItReads: true,
+  endingsFirst: true,
+  overwritesReleased: true,
 };
 
 /** `truthful`: a person only stands in for a host that is really down. `lying`: for any host. */
@@ -59,6 +68,8 @@ export interface Setting {
   readonly powerFails: boolean;
   /** A destination's host comes back with an empty disk, and the same id is prepared there again. */
   readonly disksFail: boolean;
+  /** A disk refuses to write, or to sync what it wrote, and works again later. */
+  readonly disksRefuse: boolean;
   /** An agent loses sight of its QEMU and finds it again: answers are lost. */
   readonly monitorsFail: boolean;
   /** A destination's QEMU may refuse `cont` with an explicit error. */
@@ -74,6 +85,7 @@ export const ALL_FAULTS: Setting = {
   keepersDie: true,
   powerFails: true,
   disksFail: true,
+  disksRefuse: true,
   monitorsFail: true,
   contRefused: true,
   override: "never",

@@ -4,7 +4,7 @@ import { sourceHears, sourceSays, withSource } from "./hearing.js";
 import type { Protocol, Setting } from "./setting.js";
 import { destinationOf, type SourceHost, type World } from "./world.js";
 
-const ASLEEP: Partial<SourceHost> = {
+export const SOURCE_ASLEEP: Partial<SourceHost> = {
   agent: false,
   phase: "idle",
   target: 0,
@@ -12,13 +12,14 @@ const ASLEEP: Partial<SourceHost> = {
   wentOn: false,
   perished: false,
   queue: [],
+  owed: "nothing",
 };
 
 export function sourceFaults(world: World, setting: Setting, say: Say): void {
   const { source } = world;
-  if (setting.agentsDie && source.agent) say("agent dies", false, withSource(world, ASLEEP));
+  if (setting.agentsDie && source.agent) say("agent dies", false, withSource(world, SOURCE_ASLEEP));
   if (!setting.powerFails) return;
-  const off = withSource(world, { ...ASLEEP, qemu: "dead", peer: 0 });
+  const off = withSource(world, { ...SOURCE_ASLEEP, qemu: "dead", peer: 0 });
   say("host loses its power", false, withSource(off, { synced: source.disk }));
   if (source.disk !== source.synced) {
     say(
@@ -38,6 +39,7 @@ export function comesBack(world: World, protocol: Protocol): World {
     arrival: disk?.arrival ?? 0,
     target: disk === undefined || disk.arrival === 0 ? 0 : destinationOf(disk.arrival),
     wentOn: disk !== undefined,
+    ...(protocol.syncsWhatItReads ? { synced: disk } : {}),
   });
   const said = sourceSays(up, protocol);
   const looked = found === "dead" ? sourceHears(said, protocol, "qemuGone") : said;

@@ -16,6 +16,7 @@ import {
   toldOf,
   type World,
 } from "./world.js";
+import { sourceWriteFails } from "./writing.js";
 
 export function sourceHappenings(
   world: World,
@@ -26,7 +27,7 @@ export function sourceHappenings(
   const say: Say = (what, calm, next, broken) => emit({ who: "source", what, calm, next, broken });
   if (world.source.agent) {
     orders(world, protocol, setting, say);
-    news(world, protocol, say);
+    news(world, protocol, setting, say);
     sourceActs(world, protocol, say);
   } else say("agent comes back", true, comesBack(world, protocol));
   sourceQemu(world, setting, say);
@@ -35,8 +36,10 @@ export function sourceHappenings(
 
 function orders(world: World, protocol: Protocol, setting: Setting, say: Say): void {
   const { source } = world;
-  const hears = (heard: SourceHeard, calm: boolean, also?: Partial<SourceHost>) =>
+  const hears = (heard: SourceHeard, calm: boolean, also?: Partial<SourceHost>) => {
     say(`hears ${heard}`, calm, sourceHears(world, protocol, heard, also));
+    sourceWriteFails(world, heard, { protocol, setting, say }, also);
+  };
   hears("begin", false);
   hears("lapsed", true);
   // The agent gives up by itself if the two cannot meet.
@@ -45,6 +48,7 @@ function orders(world: World, protocol: Protocol, setting: Setting, say: Say): v
     hears("perform", false, source.phase === "begun" ? { target } : {});
   }
   if (mayOverride(world, setting)) hears("override", false, { overridden: true });
+  if (source.owed !== "nothing") hears(source.owed, true, { owed: "nothing" });
   // A person starts a guest anew once its departure is closed and no QEMU is left.
   if (source.phase === "gone" && source.qemu === "dead") {
     say("guest is started anew", false, withSource(world, { qemu: "fresh" }));
@@ -60,10 +64,12 @@ function mayOverride(world: World, setting: Setting): boolean {
   return !host.agent && !qemuAlive(host);
 }
 
-function news(world: World, protocol: Protocol, say: Say): void {
+function news(world: World, protocol: Protocol, setting: Setting, say: Say): void {
   const { source } = world;
-  const hears = (heard: SourceHeard, also: Partial<SourceHost> = {}, calm = true) =>
+  const hears = (heard: SourceHeard, also: Partial<SourceHost> = {}, calm = true) => {
     say(`hears ${heard}`, calm, sourceHears(world, protocol, heard, also));
+    sourceWriteFails(world, heard, { protocol, setting, say }, also);
+  };
   const named = destinationAt(world, source.target);
   if (source.phase === "meeting" && named.endpointTold) {
     const arrival = arrivalNumber(source.target, named.arrivals);
@@ -96,7 +102,7 @@ function news(world: World, protocol: Protocol, say: Say): void {
       break;
     default:
   }
-  verdicts(world, protocol, say);
+  verdicts(world, protocol, setting, say);
 }
 
 function isCopying(phase: SourcePhase): boolean {
@@ -104,7 +110,7 @@ function isCopying(phase: SourcePhase): boolean {
 }
 
 /** A verdict may be heard late; a destination that is up restates the one it has. */
-function verdicts(world: World, protocol: Protocol, say: Say): void {
+function verdicts(world: World, protocol: Protocol, setting: Setting, say: Say): void {
   const { source } = world;
   if (source.arrival === 0) return;
   const host = destinationAt(world, destinationOf(source.arrival));
@@ -115,6 +121,7 @@ function verdicts(world: World, protocol: Protocol, say: Say): void {
       host.agent && verdictOf(host.phase) === verdict && isPresent(world, source.arrival, protocol);
     const next = sourceHears(world, protocol, verdict);
     say(`hears ${verdict}`, restated, remember(next, verdict));
+    sourceWriteFails(world, verdict, { protocol, setting, say });
   }
 }
 

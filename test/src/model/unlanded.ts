@@ -36,13 +36,13 @@ export function lawOfDiscard(
 ): string | undefined {
   const over = after.phase === "discarding" || after.phase === "returned";
   if (over) return undefined;
-  if (isUnlanded(before) && GIVEN_UP.has(heard)) {
+  if (isUnlanded(before) && before.qemu !== "dead" && GIVEN_UP.has(heard)) {
     return `a guest that has not begun to land is discarded on \`${heard}\``;
   }
   if (heard === "qemuGone" && (isUnlanded(before) || before.phase === "untying")) {
     return "a guest whose QEMU is known to be dead is not waited for";
   }
-  return before.phase === "untying" && heard === "recalled"
+  return before.phase === "untying" && before.qemu !== "dead" && heard === "recalled"
     ? "`recalled` discards for as long as `landing` is not written"
     : undefined;
 }

@@ -21,7 +21,8 @@ for (const { title, setting } of QUICK) {
   });
 }
 
-const NO_LOST_DISKS: Setting = { ...ALL_FAULTS, disksFail: false };
+const NO_LOST_DISKS: Setting = { ...ALL_FAULTS, disksFail: false, disksRefuse: false };
+const DISKS_REFUSE: Setting = { ...NO_LOST_DISKS, disksRefuse: true };
 
 test("two copies run only if a person lies: the override is all that stands in for a word", () => {
   const { broken } = explore(FERRY, { ...NO_LOST_DISKS, override: "lying" });
@@ -40,7 +41,13 @@ const HOLES: readonly Hole[] = [
   {
     without: "the arrival's number in every word",
     protocol: { wordsNameArrivals: false },
-    setting: { ...ALL_FAULTS, qemusDie: false, keepersDie: false, monitorsFail: false },
+    setting: {
+      ...ALL_FAULTS,
+      qemusDie: false,
+      keepersDie: false,
+      monitorsFail: false,
+      disksRefuse: false,
+    },
     law: /only on `returned`|never runs twice/,
   },
   {
@@ -48,6 +55,24 @@ const HOLES: readonly Hole[] = [
     protocol: { looksBeforeRelease: false },
     setting: NO_LOST_DISKS,
     law: /after its release the guest runs at the source/,
+  },
+  {
+    without: "the overwriting of a record that may say `released`, before the guest is woken",
+    protocol: { overwritesReleased: false },
+    setting: DISKS_REFUSE,
+    law: /after its release the guest runs at the source/,
+  },
+  {
+    without: "trying an ending again first, once the disk has refused it",
+    protocol: { endingsFirst: false },
+    setting: DISKS_REFUSE,
+    law: /never comes to rest/,
+  },
+  {
+    without: "a sync of what a predecessor wrote, before any of it is said",
+    protocol: { syncsWhatItReads: false },
+    setting: NO_LOST_DISKS,
+    law: /a verdict, once told, never changes/,
   },
   {
     without: "the fsync of `performing`, a truthful override",

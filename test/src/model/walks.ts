@@ -13,6 +13,7 @@ const ONE_FAULTLESS: Setting = {
   keepersDie: false,
   powerFails: false,
   disksFail: false,
+  disksRefuse: false,
   monitorsFail: false,
   contRefused: false,
   override: "never",
@@ -29,14 +30,19 @@ export const QUICK: readonly Planned[] = [
     setting: { ...ONE_FAULTLESS, agentsDie: true, disksFail: true },
   },
   {
-    title: "every fault but lost disks, and a person who overrides only hosts that are down",
-    setting: { ...ALL_FAULTS, disksFail: false, override: "truthful" },
+    title:
+      "every fault of agents, QEMUs and hosts, and a person who overrides only hosts that are down",
+    setting: { ...ALL_FAULTS, disksFail: false, disksRefuse: false, override: "truthful" },
   },
 ];
 
 /** Minutes: `node test/dist/model/walk.js --full`. */
 export const FULL: readonly Planned[] = [
   ...QUICK,
+  {
+    title: "every fault but lost disks, and a person who overrides only hosts that are down",
+    setting: { ...ALL_FAULTS, disksFail: false, override: "truthful" },
+  },
   { title: "one destination, every fault", setting: ALL_FAULTS },
   {
     title: "every fault, and a person who overrides only hosts that are down",

@@ -6,8 +6,10 @@
  */
 import type {
   DestinationEffect,
+  DestinationHeard,
   DestinationPhase,
   SourceEffect,
+  SourceHeard,
   SourcePhase,
   Verdict,
 } from "@ferry/protocol";
@@ -65,6 +67,8 @@ export interface SourceHost {
   readonly perished: boolean;
   /** Effects that were ordered and are not carried out yet, in order. */
   readonly queue: readonly SourceEffect[];
+  /** The disk refused the ending that this led to: it is heard again, and nothing else before it. */
+  readonly owed: SourceHeard | "nothing";
   readonly disk: SourceRecord | undefined;
   readonly synced: SourceRecord | undefined;
   readonly qemu: SourceQemu;
@@ -85,6 +89,8 @@ export interface DestinationHost {
   readonly queue: readonly DestinationEffect[];
   /** What `cont` or `query-status` answered, and nobody has heard yet. */
   readonly answer: "none" | "ran" | "refused";
+  /** The disk refused what this led to: it is heard again; if that is an ending, nothing before it. */
+  readonly owed: DestinationHeard | "nothing";
   readonly disk: DestinationPhase | undefined;
   readonly synced: DestinationPhase | undefined;
   readonly qemu: DestinationQemu;
@@ -140,6 +146,7 @@ const SOURCE_AT_FIRST: SourceHost = {
   wentOn: false,
   perished: false,
   queue: [],
+  owed: "nothing",
   disk: undefined,
   synced: undefined,
   qemu: "runs",
@@ -155,6 +162,7 @@ const DESTINATION_AT_FIRST: DestinationHost = {
   tether: "none",
   queue: [],
   answer: "none",
+  owed: "nothing",
   disk: undefined,
   synced: undefined,
   qemu: "none",
