@@ -140,8 +140,8 @@ export function isDeparted({ disk, phase }: SourceHost): boolean {
 }
 
 /** As `isDeparted`. */
-export function isEnded({ disk }: DestinationHost): boolean {
-  return disk !== undefined && destinationSettled(disk);
+export function isEnded({ disk, phase }: DestinationHost): boolean {
+  return disk !== undefined && destinationSettled(disk) && !destinationSettled(phase);
 }
 
 export function tell(
