@@ -93,6 +93,11 @@ const schema = z.strictObject({
       bundle: path.nullable().default(null),
       cgroups: z.union([z.literal("auto"), z.array(path)]).default([]),
       sandbox: z.boolean().default(true),
+      user: z
+        .string()
+        .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "the name of a user of this machine is wanted")
+        .nullable()
+        .default(null),
       allowed_paths: z
         .array(path)
         .default(["/srv/ferry", "/usr/share/qemu", "/usr/share/OVMF", "/boot"]),

@@ -65,6 +65,7 @@ async function testHost(t: TestContext, youngMs = 0) {
   const used: string[] = [];
   const qemu = {
     bundle: undefined,
+    user: undefined,
     binary: QEMU,
     accelerator: "tcg" as const,
     cgroups: [],

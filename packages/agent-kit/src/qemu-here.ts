@@ -1,6 +1,14 @@
 /* The QEMU of this host, as it described itself when the agent started. */
+import { chmod } from "node:fs/promises";
 import { Accelerator, type QemuBuild } from "@ferry/contract";
-import { expandCpuOnHost, probeKvm, probeQemu, type QemuProbe } from "@ferry/qemu";
+import {
+  expandCpuOnHost,
+  findUser,
+  probeKvm,
+  probeQemu,
+  type QemuProbe,
+  type RunAs,
+} from "@ferry/qemu";
 import type { Config } from "./config.js";
 import { toWireAccelerator } from "./wire.js";
 
@@ -12,6 +20,8 @@ export interface QemuHere {
   readonly kvm: { readonly works: boolean; readonly reason: string };
   /** What guests get that leave the choice to us. */
   readonly accelerator: "kvm" | "tcg";
+  /** Whom guests' QEMU runs as; undefined: as we do. */
+  readonly runAs: RunAs | undefined;
   /** QEMU's expansion of a CPU model here. Asked once per machine type and model. */
   cpuProperties(
     machineType: string,
@@ -23,6 +33,8 @@ export interface QemuHere {
 /** Asks QEMU what it is, and tries whether KVM really runs a guest. */
 export async function lookAtQemu(config: Config): Promise<QemuHere> {
   const { binary } = config.qemu;
+  const user = config.qemu.user === undefined ? undefined : await findUser(config.qemu.user);
+  if (user !== undefined) await chmod(config.runDir, 0o711); // it goes through to its own directory
   const [build, kvm] = await Promise.all([
     probeQemu(binary),
     config.qemu.accelerator === "tcg"
@@ -37,6 +49,7 @@ export async function lookAtQemu(config: Config): Promise<QemuHere> {
     build,
     kvm,
     accelerator: kvm.works ? "kvm" : "tcg",
+    runAs: user && { user, version: build.version },
     cpuProperties: (machineType, cpuModel, accelerator) => {
       const name = `${machineType} ${accelerator} ${cpuModel}`;
       const known = expansions.get(name);

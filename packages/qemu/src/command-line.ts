@@ -10,6 +10,7 @@
  */
 import { join } from "node:path";
 import { consolePath } from "./console.js";
+import { type RunAs, runAsArguments } from "./run-as.js";
 import type { GuestBoot, GuestDisk, GuestNic, GuestSpec } from "./spec.js";
 
 export interface CommandLineOptions {
@@ -24,6 +25,8 @@ export interface CommandLineOptions {
   readonly paused: boolean;
   /** Takes away what QEMU never needs: other processes, other privileges, old system calls. */
   readonly sandbox: boolean;
+  /** Whom QEMU becomes once it has opened what it needs; undefined: it stays what we are. */
+  readonly runAs?: RunAs | undefined;
 }
 
 const KIB = 1024;
@@ -42,7 +45,8 @@ export function commandLine(spec: GuestSpec, options: CommandLineOptions): strin
     ["-display", "none"],
     ["-msg", "timestamp=on"],
     ["-name", `guest=${spec.guestId},debug-threads=on`],
-    options.sandbox ? ["-sandbox", SANDBOX] : [],
+    options.sandbox ? ["-sandbox", sandbox(options.runAs !== undefined)] : [],
+    options.runAs === undefined ? [] : runAsArguments(options.runAs),
     ["-machine", `type=${spec.machineType},dump-guest-core=off`],
     ["-accel", options.accelerator],
     ["-cpu", spec.cpuModel],
@@ -71,7 +75,15 @@ function memorySize(bytes: number, accelerator: "kvm" | "tcg"): string {
   return accelerator === "tcg" ? `size=${bytes / KIB - 8}K` : `size=${bytes / MIB}M`;
 }
 
-const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+/**
+ * The filter is there before QEMU becomes another user, so `elevateprivileges=deny` would kill it (SIGSYS)
+ * as it does. What it denies is gone afterwards all the same: no capability is left, and loading the
+ * filter sets no_new_privs.
+ */
+function sandbox(runAs: boolean): string {
+  const elevate = runAs ? "allow" : "deny";
+  return `on,obsolete=deny,elevateprivileges=${elevate},spawn=deny,resourcecontrol=deny`;
+}
 
 function monitor(name: string, runDir: string): string[] {
   const id = `monitor-${name}`;

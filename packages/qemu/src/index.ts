@@ -53,6 +53,7 @@ export { probeQemu, type QemuProbe } from "./probe.js";
 export { type Processes, readProcesses } from "./processes.js";
 export { type Progress, ProgressMeter } from "./progress.js";
 export { removePskFile, writePskFile } from "./psk.js";
+export { findUser, giveToQemu, qemuDirectory, type RunAs } from "./run-as.js";
 export { makeRunDirectory, removeRunDirectory } from "./run-directory.js";
 export type { GuestBoot, GuestDisk, GuestNic, GuestSpec } from "./spec.js";
 export { checkSpec, type SpecProblem } from "./spec-form.js";

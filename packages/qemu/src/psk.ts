@@ -4,6 +4,7 @@
  */
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { giveToQemu } from "./run-as.js";
 
 /** The name QEMU's client side uses unless told otherwise (crypto/tlscredspsk.c). */
 const USERNAME = "qemu";
@@ -26,15 +27,16 @@ ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 
 /**
  * Writes `keys.psk` (0600) in `dir` (0700), where `tls-creds-psk` looks for it. The key is
- * hexadecimal, 16 to 64 bytes; it is in no error.
+ * hexadecimal, 16 to 64 bytes; it is in no error. `runDir`: of the guest whose QEMU is to read it.
  */
-export async function writePskFile(dir: string, keyHex: string): Promise<void> {
+export async function writePskFile(dir: string, keyHex: string, runDir?: string): Promise<void> {
   if (!KEY.test(keyHex)) throw new Error("a migration's key must be 16 to 64 bytes in hexadecimal");
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await Promise.all([
-    writePrivate(join(dir, "dh-params.pem"), DH_PARAMETERS),
-    writePrivate(join(dir, "keys.psk"), `${USERNAME}:${keyHex}\n`),
+    writePrivate(join(dir, "dh-params.pem"), DH_PARAMETERS, runDir),
+    writePrivate(join(dir, "keys.psk"), `${USERNAME}:${keyHex}\n`, runDir),
   ]);
+  if (runDir !== undefined) await giveToQemu(runDir, dir, "enter");
 }
 
 /** The migration is over: its key is of no use to anybody. Ones that are gone already are no error. */
@@ -42,7 +44,8 @@ export async function removePskFile(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
 }
 
-async function writePrivate(path: string, text: string): Promise<void> {
+async function writePrivate(path: string, text: string, runDir: string | undefined): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: 0o600 });
+  if (runDir !== undefined) await giveToQemu(runDir, `${path}.new`, "read");
   await rename(`${path}.new`, path);
 }

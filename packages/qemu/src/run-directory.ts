@@ -7,6 +7,7 @@ import { isAbsolute, join } from "node:path";
 import { removeCgroups } from "./cgroup.js";
 import { stateOf } from "./identity.js";
 import { readProcesses } from "./processes.js";
+import { makeQemuDirectory, type QemuUser } from "./run-as.js";
 
 /** The kernel's limit on a unix socket's path (sun_path), less its closing NUL, in bytes. */
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -39,13 +40,17 @@ export function logPath(runDir: string): string {
 }
 
 /**
- * Makes the directory, empty and 0700. One that a crash left behind is replaced. Throws if a QEMU
+ * Makes the directory, 0700, with nothing in it but the one that belongs to `user`. One that a crash left behind is replaced. Throws if a QEMU
  * lives in it, or if sockets in it could not be opened.
  */
-export async function makeRunDirectory(runDir: string): Promise<void> {
+export async function makeRunDirectory(
+  runDir: string,
+  user?: Pick<QemuUser, "uid" | "gid">,
+): Promise<void> {
   checkRunDirectory(runDir);
   await removeRunDirectory(runDir);
   await mkdir(runDir, { recursive: true, mode: 0o700 });
+  await makeQemuDirectory(runDir, user);
 }
 
 /**

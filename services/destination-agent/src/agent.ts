@@ -221,6 +221,7 @@ function admissionOf(qemu: QemuHere) {
   return {
     machineTypes: new Set(qemu.build.machineTypes),
     qemuVersion: qemu.build.version,
+    runAs: qemu.runAs,
     kvm: qemu.kvm,
     cpuProperties: (spec: { machineType: string; cpuModel: string }, accelerator: "kvm" | "tcg") =>
       qemu.cpuProperties(spec.machineType, spec.cpuModel, accelerator),

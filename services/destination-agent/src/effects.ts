@@ -15,6 +15,7 @@ import {
   makeRunDirectory,
   openIncoming,
   PortTaken,
+  qemuDirectory,
   watchIncoming,
   writePskFile,
 } from "@ferry/qemu";
@@ -49,7 +50,7 @@ async function launch(arrival: Arrival): Promise<void> {
   const key = randomBytes(32).toString("hex");
   arrival.launching = true;
   try {
-    await makeRunDirectory(runDir);
+    await makeRunDirectory(runDir, host.runAs?.user);
     const keeper = await launchQemu({
       runDir,
       binary: host.config.qemu.binary,
@@ -62,6 +63,7 @@ async function launch(arrival: Arrival): Promise<void> {
         incoming: true,
         paused: true,
         sandbox: host.config.qemu.sandbox,
+        runAs: host.runAs,
       }),
     });
     guard(arrival, keeper);
@@ -71,7 +73,7 @@ async function launch(arrival: Arrival): Promise<void> {
     // Written while QEMU starts. An agent that dies in between leaves either a record without QEMU,
     // or nothing, since the keeper dies with it.
     const accepted = arrival.accept().then(() => arrival.foresee("prepared"));
-    const keyWritten = encrypted(arrival) ? writePskFile(keyDirIn(runDir), key) : undefined;
+    const keyWritten = encrypted(arrival) ? writePskFile(keyDirIn(runDir), key, runDir) : undefined;
     const written = Promise.all([accepted, keyWritten]);
     written.catch(() => {}); // awaited below; a QEMU that cannot start must not hide it
     arrival.qmp = await openMonitor(join(runDir, "destination.qmp"), keeper);
@@ -139,7 +141,7 @@ async function listen(arrival: Arrival, key: string): Promise<void> {
   const place = placeFor(record.arrival.network ?? "", migration);
   if ("reason" in place) throw new Error(place.description); // it was there a moment ago
   if (record.arrival.transport === "tunnel") {
-    const path = join(runDir, "incoming");
+    const path = join(qemuDirectory(runDir), "incoming");
     await openIncoming(qmp, { kind: "unix", path });
     arrival.tunnel = await startTunnel({
       role: "accept",

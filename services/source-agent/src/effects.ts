@@ -11,6 +11,7 @@ import {
   continueOutgoing,
   type Endpoint,
   fingerprintOutgoing,
+  giveToQemu,
   look,
   lookOutgoing,
   type Outgoing,
@@ -137,12 +138,13 @@ async function route(departure: Departure): Promise<Endpoint> {
       security: host.tunnelSecurity(record.destinationAgentId),
     });
     departure.tunnel = tunnel;
+    await giveToQemu(runDir, path, "connect");
     return { kind: "unix", path };
   }
   const { host: address, port } = endpoint;
   if (record.transport === "direct_plain") return { kind: "tcp", host: address, port };
   const dir = keyDirIn(runDir);
-  await writePskFile(dir, endpoint.key);
+  await writePskFile(dir, endpoint.key, runDir);
   return { kind: "tcp", host: address, port, key: { dir } };
 }
 

@@ -45,7 +45,7 @@ export function startHandler(options: StartOptions) {
     return options.residents.turns.take(asked.guestId, async () => {
       const qemu = await options.qemu;
       const pinned = await pin(asked, qemu);
-      const resident = await start(pinned, request.paused, qemu.build.version, options);
+      const resident = await start(pinned, request.paused, qemu, options);
       return { agentId: options.agentId, guest: describe(resident) };
     });
   };
@@ -83,7 +83,7 @@ async function pin(
 async function start(
   spec: GuestSpec & { accelerator: "kvm" | "tcg" },
   paused: boolean,
-  qemuVersion: string,
+  qemu: QemuHere,
   options: StartOptions,
 ): Promise<Resident> {
   const { residents, departures } = options;
@@ -120,7 +120,7 @@ async function start(
     guest: {
       spec: { ...spec, disks: [...spec.disks], nics: [...spec.nics] },
       runDir: guestRunDirectory(config.runDir, guestId),
-      qemuVersion,
+      qemuVersion: qemu.build.version,
       qemuBinary: config.qemu.binary,
       accelerator: spec.accelerator,
       cpuProperties: {},
@@ -136,7 +136,7 @@ async function start(
     throw new Fault("GUEST_BUSY", `the guest is arriving here, in migration ${arriving}`);
   }
   try {
-    return await launch(record, options);
+    return await launch(record, qemu, options);
   } catch (error) {
     await store.guests.remove(guestId);
     await removeRunDirectory(record.guest.runDir);
@@ -148,11 +148,15 @@ async function start(
 }
 
 /** The guest runs only after its record is complete: an agent that dies before leaves nothing behind. */
-async function launch(record: GuestRecord, options: StartOptions): Promise<Resident> {
+async function launch(
+  record: GuestRecord,
+  { runAs }: QemuHere,
+  options: StartOptions,
+): Promise<Resident> {
   const { residents } = options;
   const { config, store, log } = residents.host;
   const { spec, runDir, accelerator, paused } = record.guest;
-  await makeRunDirectory(runDir);
+  await makeRunDirectory(runDir, runAs?.user);
   const keeper = await launchQemu({
     runDir,
     binary: config.qemu.binary,
@@ -165,6 +169,7 @@ async function launch(record: GuestRecord, options: StartOptions): Promise<Resid
       incoming: false,
       paused: true,
       sandbox: config.qemu.sandbox,
+      runAs,
     }),
   });
   const resident = new Resident(record, keeper, log);
