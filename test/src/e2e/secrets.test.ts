@@ -1,13 +1,17 @@
 /*
  * Goal: no secret is ever told to anybody who does not need it: no key of a migration and no private key
- * is in a log, an answer, a metric, a record, or a command line. Method: the keys of real migrations are
+ * is in a log, an answer, a metric, a record, a command line, a span or a bug report. Method: the keys of real migrations are
  * learnt where only their owners may (the run directory, Meet), everything an agent says or writes is
  * collected at its most talkative, and each key is looked for in all of it.
  */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
 import { guestRunDirectory } from "@ferry/agent-kit";
 import {
   type Agent,
@@ -25,6 +29,7 @@ import {
   Transport as Wire,
 } from "@ferry/contract";
 import type { ServiceError } from "@grpc/grpc-js";
+import { Collector } from "../harness/collector.js";
 import { TestGuest } from "../harness/guests.js";
 import type { TestHost } from "../harness/hosts.js";
 import { processesMentioning } from "../harness/processes.js";
@@ -33,11 +38,24 @@ import { type Bench, openBench } from "./support/bench-hosts.js";
 import { NARROW, stagedSpec } from "./support/staging.js";
 import { refusal, Steps } from "./support/steps.js";
 
+const ferry = fileURLToPath(new URL("../../../services/ferry/dist/main.js", import.meta.url));
+
+let collector: Collector;
 let bench: Bench;
 before(async () => {
-  bench = await openBench({ security: "mtls", config: { log: { level: "trace" } } });
+  collector = await Collector.start();
+  bench = await openBench({
+    security: "mtls",
+    config: (own) => ({
+      log: { level: "trace" },
+      traces: { otlp_endpoint: collector.endpoint(own) },
+    }),
+  });
 });
-after(() => bench?.close());
+after(async () => {
+  await bench?.close();
+  collector?.close();
+});
 
 /** Where something was said or written, and what. */
 type Heap = Map<string, string>;
@@ -81,6 +99,38 @@ function collectLogs(heap: Heap): void {
       if (path.endsWith(".log")) heap.set(path, readFileSync(path, "latin1"));
     }
   }
+}
+
+/** A bug report of both hosts, made on one of them, on which somebody had logged a key after all. */
+async function reportOf(
+  { name, source, stateDir }: TestHost,
+  key: string,
+  moment: string,
+): Promise<string> {
+  const inDir = (file: string) => join(bench.hosts.dir, `${moment}-${file}`);
+  const log = inDir("agent.log");
+  const planted = [`planted: ${key}`, JSON.stringify({ msg: "planted", endpoint: { key } })];
+  writeFileSync(log, `${readFileSync(source.options.logPath, "utf8")}${planted.join("\n")}\n`);
+  const config = JSON.parse(readFileSync(source.options.configPath, "utf8"));
+  writeFileSync(inDir("agent.yaml"), JSON.stringify({ ...config, log: { file: log } }));
+  const cert = (file: string) => join(bench.hosts.certificatesDir, "controller", file);
+  const hosts = bench.hosts.all.map(({ name, source, destination }) => [
+    name,
+    { source: source.options.address, destination: destination.options.address },
+  ]);
+  const tls = { ca: cert("ca.crt"), cert: cert("controller.crt"), key: cert("controller.key") };
+  writeFileSync(inDir("hosts.yaml"), JSON.stringify({ hosts: Object.fromEntries(hosts), tls }));
+  const file = inDir("report.tar.gz");
+  const argv = ["--hosts", inDir("hosts.yaml"), "doctor", "--bundle", file];
+  argv.push("--config", inDir("agent.yaml"));
+  const { stdout: out } = await promisify(execFile)(process.execPath, [ferry, ...argv]);
+  const tar = gunzipSync(readFileSync(file)).toString("latin1");
+  assert.equal(tar.split("planted").length, 3, "the log's end is in it");
+  assert.doesNotMatch(out, /not got: (?!local|log)/, "everything else could be got");
+  for (const held of [`${name}/source/migrations.json`, "metrics-9701.txt", "record.json"]) {
+    assert.ok(tar.includes(held), `${held} in ${stateDir}`);
+  }
+  return out + tar;
 }
 
 /** That many of what is watched: all that is known already is told at once. */
@@ -174,6 +224,9 @@ test("no key is found anywhere but where it belongs", async () => {
       const view = steps.perform(end === "landed" ? {} : { bandwidthBytesPerSecond: NARROW });
       await view.bound();
       await collect(heap, `${guestId} under way`);
+      if (end === "landed") {
+        heap.set(`${guestId}: report`, await reportOf(from, key, guestId));
+      }
       if (end === "landed") assert.equal(Verdict[(await steps.land(60_000)).verdict], "LANDED");
       if (end === "returned") tether.cancel();
       if (end === "aborted") await steps.abort();
@@ -192,6 +245,8 @@ test("no key is found anywhere but where it belongs", async () => {
     }
   }
   collectLogs(heap);
+  await until("spans of the migrations", () => collector.spans.length > 0);
+  heap.set("spans", collector.bodies.join("\n"));
 
   const lines = [...heap.values()].reduce((sum, text) => sum + text.length, 0);
   assert.ok(lines > 100_000, "there was little to look through");

@@ -9,6 +9,9 @@ import {
 } from "@ferry/client";
 import { AgentServiceService, type Orphan, readFault } from "@ferry/contract";
 import type { Command } from "commander";
+import { Bundle } from "../bundle/bundle.js";
+import { collectLocal } from "../bundle/local.js";
+import { collectRemote } from "../bundle/remote.js";
 import { agentCertificateEnd, ownCertificateEnd } from "../certificate-expiry.js";
 import { EXIT, EXIT_HELP } from "../exit.js";
 import { explain } from "../failure.js";
@@ -26,6 +29,8 @@ import { type Shell, withFleet } from "../shell.js";
 
 interface Flags {
   readonly sweep?: boolean;
+  readonly bundle?: string;
+  readonly config: readonly string[];
   readonly json?: boolean;
 }
 
@@ -46,6 +51,13 @@ export function addDoctor(program: Command, shell: Shell): void {
     )
     .argument("[hosts...]", "only these hosts")
     .option("--sweep", "remove what nobody owns; wants an operator's certificate")
+    .option("--bundle <file>", "also writes all a bug report needs into this .tar.gz, keys removed")
+    .option(
+      "--config <file>",
+      "with --bundle, on a host: an agent's configuration; adds it, its log's end, records, audit log and metrics (repeatable)",
+      (file: string, files: string[]) => [...files, file],
+      [],
+    )
     .option("--json", "one JSON object per finding")
     .addHelpText(
       "after",
@@ -55,6 +67,10 @@ The exit code is 0 if nothing is wrong, and 1 if anything is.
 Example:
   ferry doctor
   ferry doctor a --sweep
+  ferry doctor --bundle report.tar.gz --config /etc/ferry/source.yaml --config /etc/ferry/destination.yaml
+
+A bundle holds what agents tell (versions, guests, migrations, orphans, health) and the findings; what could not be
+got is listed in it with the reason. Look through it before you send it.
 
 ${EXIT_HELP}`,
     )
@@ -71,9 +87,31 @@ ${EXIT_HELP}`,
           if (report !== undefined) tell(name, report, flags, shell);
         });
         const all = [...own, ...reports.flatMap(({ findings }) => findings)];
+        if (flags.bundle !== undefined)
+          await bundle(flags.bundle, { fleet, hosts, flags, all }, shell);
         if (all.length > 0) shell.exit(EXIT.error);
       }),
     );
+}
+
+async function bundle(
+  file: string,
+  about: { fleet: Fleet; hosts: string[]; flags: Flags; all: readonly Finding[] },
+  shell: Shell,
+): Promise<void> {
+  const { fleet, hosts, flags, all } = about;
+  const made = new Bundle();
+  await made.add("findings.json", "what doctor found", () => all);
+  await collectRemote(made, fleet, hosts);
+  await collectLocal(made, flags.config);
+  if (flags.config.length === 0) {
+    made.miss("local files", "no --config named an agent's configuration on this host");
+  }
+  await made.write(file, new Date());
+  for (const line of made.lines(file)) {
+    if (flags.json) shell.note(line);
+    else shell.print(line);
+  }
 }
 
 function ownFindings(fleet: Fleet, now: Date): Finding[] {

@@ -14,22 +14,21 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export async function openBench(
-  options: Omit<HostsOptions, "config"> & { readonly config?: ConfigSections } = {},
-): Promise<Bench> {
+export async function openBench(options: HostsOptions = {}): Promise<Bench> {
   const slow = new SlowQemu();
   const kept: { close(): void }[] = [];
   const { config = {}, allowedPaths = [], ...rest } = options;
+  const slowed = (theirs: ConfigSections): ConfigSections => ({
+    ...theirs,
+    qemu: { binary: slow.binary, ...theirs.qemu },
+    timeouts: { drain_ms: 300, lease_ms: 600_000, ...theirs.timeouts },
+  });
   try {
     const hosts = await Hosts.start({
       patient: true,
       keepalive: { timeMs: 1_000, timeoutMs: 6_000 },
       allowedPaths: [tickerFolder, ...allowedPaths],
-      config: {
-        ...config,
-        qemu: { binary: slow.binary, ...config.qemu },
-        timeouts: { drain_ms: 300, lease_ms: 600_000, ...config.timeouts },
-      },
+      config: (own) => slowed(typeof config === "function" ? config(own) : config),
       ...rest,
     });
     return {
