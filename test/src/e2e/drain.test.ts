@@ -186,7 +186,7 @@ test("Ctrl-C once begins no more moves, twice ends those under way; draining aga
 
   const again = await ferry(...args, "--except", "g4").done;
   assert.equal(again.code, 0, again.err);
-  assert.match(again.out, /g4 stay on host-1, as you wished/);
+  assert.match(again.out, /next: g4: on host-1 as you wished/);
   assert.equal((await allTick()).g4, host(1));
 });
 

@@ -54,10 +54,10 @@ function nextOf({ from, moved, left, residents, arriving, early }: Ended): strin
     next.push("Drain again: it goes on where this one stopped.");
   }
   if (residents === undefined) next.push(`Ask ${from} which guests it still has: it did not say.`);
-  if (arriving > 0) next.push(`${arriving} guests are on their way to ${from}: drain again.`);
+  if (arriving > 0) next.push(`Drain again: ${arriving} more on their way to ${from}.`);
   const kept = of("excluded");
   if (next.length === 0 && kept.length > 0) {
-    next.push(`${listed(kept)} stay on ${from}, as you wished: it is not empty.`);
+    next.push(`${listed(kept)}: on ${from} as you wished, so it is not empty.`);
   }
   return next;
 }
