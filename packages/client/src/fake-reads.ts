@@ -104,7 +104,13 @@ export function addMigrationReads(server: Server, role: Role, script: Script): v
     {
       getInfo: (_call: unknown, callback: sendUnaryData<GetInfoResponse>) => {
         const agentId = role === Role.SOURCE ? "a/source" : "b/destination";
-        callback(null, GetInfoResponse.fromPartial({ agentId, role, version: "0.1.0" }));
+        const limits = { arrivalsMax: 8, departuresMax: 8, memoryAvailableBytes: 2n ** 40n };
+        const ports = { portFirst: 49_152, portLast: 49_215 };
+        const version = "0.1.0";
+        callback(
+          null,
+          GetInfoResponse.fromPartial({ agentId, role, version, limits: { ...limits, ...ports } }),
+        );
       },
     },
   );

@@ -159,7 +159,11 @@ export class DrainWork {
   async #rounds(): Promise<void> {
     let idleSince: number | undefined;
     for (let round = 0; ; round += 1) {
-      const plan = await this.#look();
+      const plan = await this.#look().catch((error: unknown) => {
+        if (round === 0) throw error;
+        return undefined; // what was moved is told all the same, and that the host did not answer
+      });
+      if (plan === undefined) return;
       if (round === 0 || plan.moves.length > 0) this.feed.push({ kind: "plan", plan });
       this.#planned(plan);
       this.#unplaced = plan.left;
@@ -196,7 +200,9 @@ export class DrainWork {
     const since = performance.now();
     for (;;) {
       try {
-        const seen = await survey(this.options);
+        const done = [...this.#left.keys(), ...this.#moved.map(({ guestId }) => guestId)];
+        const except = new Set([...this.options.except, ...done.filter((id) => this.#isDone(id))]);
+        const seen = await survey({ ...this.options, except });
         const guests = seen.guests.filter(({ guestId }) => !this.#isDone(guestId));
         return planDrain({ ...seen, guests }, this.options);
       } catch (error) {
@@ -409,8 +415,8 @@ export class DrainWork {
     if (advice === "wait") {
       const { reason, retryAfterMs } = wordsOf(ending);
       waiting.waitsSince ??= now;
-      if (now - waiting.waitsSince > this.options.patienceMs) return undefined;
       const until = now + delayOf(reason, retryAfterMs);
+      if (until - waiting.waitsSince > this.options.patienceMs) return undefined;
       if ("outcome" in ending) this.#places.full(to, until);
       else waiting.notBefore = until;
       return true;
