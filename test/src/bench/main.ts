@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Bench, type BenchOptions, type Suite } from "./bench.js";
+import { drain } from "./drain.js";
 import { idle } from "./idle.js";
 import { freezes, kills } from "./kills.js";
 import { memory } from "./memory.js";
@@ -13,7 +14,7 @@ import { ROW_IDS, ROWS, type RowId } from "./rows.js";
 import { switchover } from "./switchover.js";
 import { throughput } from "./throughput.js";
 
-const SUITES: readonly Suite[] = [memory, idle, kills, freezes, switchover, throughput];
+const SUITES: readonly Suite[] = [memory, idle, drain, kills, freezes, switchover, throughput];
 const EXIT = { missed: 1, usage: 2, interrupted: 130 } as const;
 
 const HELP = `Measures Ferry on this machine, beside a bare driver of QEMU where there is one.

@@ -113,6 +113,17 @@ const table = {
     unit: "MB/s",
     floor: "direct, in the clear",
   },
+  drain: {
+    title: "twenty guests of 32 MiB leave a host, four at once",
+    unit: "ms",
+    floor: "bare drivers, four at once",
+    target: { measure: "ratio", atMost: 1.3 },
+  },
+  "drain-blackout": {
+    title: "the same, the longest blackout of any guest",
+    unit: "ms",
+    floor: "bare drivers, four at once",
+  },
   "memory-pump": {
     title: "one end of a tunnel at full speed, at its peak",
     unit: "MB",
