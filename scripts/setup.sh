@@ -74,3 +74,11 @@ need_host_programs() {
   need nft nftables
   need flock util-linux
 }
+
+# For the tests that build Ferry's image and run agents in containers (deploy/image).
+need_container_programs() {
+  need buildah buildah
+  need runc runc
+  need mmdebstrap mmdebstrap
+  need systemd-analyze systemd
+}

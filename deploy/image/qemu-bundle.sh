@@ -18,6 +18,8 @@ ldconfig
 
 mkdir -p "$out/usr/bin" "$out/$lib" "$out/usr/share" "$out/usr/lib"
 cp /usr/bin/qemu-system-x86_64 "$out/usr/bin/"
+# With this beside the program, QEMU (7.1 and newer) looks for everything in it, wherever it is.
+ln -s ../.. "$out/usr/bin/qemu-bundle"
 [ ! -d "/$lib/qemu" ] || cp -a "/$lib/qemu" "$out/$lib/"
 for data in usr/share/qemu usr/share/seabios usr/lib/ipxe; do
   [ -d "/$data" ] || continue

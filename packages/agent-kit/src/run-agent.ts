@@ -4,6 +4,7 @@
  * not start, and standard error says why and what to do.
  */
 import { parseArgs } from "node:util";
+import { makePlacement } from "@ferry/qemu";
 import { Certificates } from "./certificates.js";
 import { type AgentRole, agentIdOf, type Config } from "./config.js";
 import { loadConfig } from "./config-file.js";
@@ -59,6 +60,11 @@ export async function runAgent({ role, start }: AgentProgram): Promise<void> {
       process.stdout.write(`${asked.config ?? "defaults"}: fine\n`);
       return;
     }
+    if (asked["prepare-host"]) {
+      await makePlacement(config.qemu.cgroups);
+      process.stdout.write(`cgroups for guests: ${config.qemu.cgroups.join(" ") || "none"}\n`);
+      return;
+    }
     const agentId = agentIdOf(config.hostId, role);
     const { log, flush, flushNow } = openLog({ ...config.log, base: { agent_id: agentId } });
     log.info({ version: VERSION, config }, "starting");
@@ -93,6 +99,7 @@ function readCommandLine() {
     options: {
       config: { type: "string" },
       "check-config": { type: "boolean", default: false },
+      "prepare-host": { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
       version: { type: "boolean", default: false },
     },
@@ -116,11 +123,13 @@ function words(error: unknown): string {
 }
 
 function help(program: string): string {
-  return `Usage: ${program} [--config FILE] [--check-config]
+  return `Usage: ${program} [--config FILE] [--check-config | --prepare-host]
 
   --config FILE    YAML; docs/agent.example.yaml shows every key with its default.
                    Without it everything is at its default.
   --check-config   Only say whether the configuration and its files can be used.
+  --prepare-host   Only make the directories of qemu.cgroups, which takes more rights than
+                   an agent needs (the root of a cgroup hierarchy is not writable without).
   --version        Say which version this is.
   -h, --help       Say this.
 

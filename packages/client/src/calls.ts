@@ -114,13 +114,7 @@ export class Calls {
     const { from, migrationId, guestId } = this.options;
     return from.source.unary(
       SourceServiceService.begin,
-      {
-        expectedAgentId: this.#sourceAgentId,
-        migrationId,
-        guestId,
-        validateOnly: false,
-        path: undefined,
-      },
+      { expectedAgentId: this.#sourceAgentId, migrationId, guestId, validateOnly: false },
       this.#limits(leftMs),
     );
   }

@@ -42,6 +42,18 @@ export async function makeCgroups(placement: CgroupPlacement, runDir: string): P
   }
 }
 
+/**
+ * Makes the placement's own directories. The root of a hierarchy belongs to root and is not writable
+ * even for root without capabilities, as an agent in a container is: so somebody with more rights
+ * does this once after every boot, and the agent only makes guests' cgroups inside.
+ */
+export async function makePlacement(placement: CgroupPlacement): Promise<void> {
+  for (const parent of placement) {
+    await mkdir(parent, { recursive: true });
+    await inheritCpuset(join(parent, ".."), parent);
+  }
+}
+
 /** Removes what is left of a dead guest's cgroups. Its keeper may be leaving them at this moment. */
 export async function removeCgroups(runDir: string): Promise<void> {
   for (const group of await listCgroups(runDir)) {

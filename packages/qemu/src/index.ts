@@ -1,6 +1,6 @@
 export { type AdoptOptions, adoptQemu } from "./adopt.js";
 export { type InstalledQemu, installQemu, removeUnusedQemus } from "./bundle.js";
-export type { CgroupPlacement } from "./cgroup.js";
+export { type CgroupPlacement, makePlacement } from "./cgroup.js";
 export { cgroupsEverywhere } from "./cgroup-auto.js";
 export { type CommandLineOptions, commandLine } from "./command-line.js";
 export { consolePath } from "./console.js";

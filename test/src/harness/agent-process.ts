@@ -30,6 +30,8 @@ export interface AgentProcessOptions {
   /** "host:port" of its gRPC port, for asking after its health. */
   readonly address: string;
   readonly security: Security;
+  /** The command line that runs it once. Default: what was built here. */
+  command?(role: AgentRole, configPath: string): readonly string[];
   /** The command line that runs a program on the agent's host. */
   inside(argv: readonly string[]): string[];
 }
@@ -52,7 +54,10 @@ export class AgentProcess {
   start(): void {
     if (this.#process !== undefined) throw new Error(`the ${this.options.role} agent runs already`);
     const { role, configPath, logPath } = this.options;
-    const argv = [process.execPath, mainOf(role), "--config", configPath];
+    const argv = this.options.command?.(role, configPath) ?? [
+      ...[process.execPath, mainOf(role)],
+      ...["--config", configPath],
+    ];
     const [program = "", ...args] = this.options.inside(argv);
     const log = openSync(logPath, "a");
     // nsenter becomes the program it runs, so the child's pid is the agent's.

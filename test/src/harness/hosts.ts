@@ -51,6 +51,8 @@ export interface HostsOptions {
   readonly configOf?: Readonly<Record<string, ConfigSections>>;
   /** Absolute folders and files that guests may name, beside the private one. */
   readonly allowedPaths?: readonly string[];
+  /** The command line of an agent that is to be started; `dir` is the private folder. Default: what was built here. */
+  readonly command?: (role: AgentRole, configPath: string, dir: string) => readonly string[];
 }
 
 /** One host of a test. */
@@ -159,6 +161,9 @@ export class Hosts {
         logPath: join(dir, `${role}.log`),
         address: at(place, PORTS[role]),
         security: this.security,
+        ...(options.command === undefined
+          ? {}
+          : { command: (...agent) => options.command?.(...agent, this.dir) ?? [] }),
         inside: (argv) => this.network.inside(place, argv),
       });
     };

@@ -108,7 +108,6 @@ async function ask(
         migrationId,
         guestId,
         validateOnly: true,
-        path: undefined,
       },
       { timeoutMs: ASK_MS },
     );

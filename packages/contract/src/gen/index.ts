@@ -84,8 +84,6 @@ export {
 } from "./ferry/v1/migration_service.js";
 export {
   SourceWord,
-  ProbeRequest,
-  ProbeResponse,
   MeetRequest,
   MeetResponse,
   MeetEndpoint,
@@ -99,8 +97,6 @@ export {
 export {
   AbortOutcome,
   BeginRequest,
-  PathAsked,
-  PathFound,
   BeginResponse,
   PerformRequest,
   PerformResponse,
