@@ -230,7 +230,6 @@ export async function startSourceAgent(
         store,
         audit,
         dialPeer: (address: string, peerId: string) => peers.open(address, peerId),
-        dialPeerAnew: (address: string, id: string) => peers.dial(address, id),
         tunnelSecurity: tunnelSecurity(certificates, policy),
         hostOf: (address: string) => splitAddress(address).host,
         transportOf: fromWireTransport,
