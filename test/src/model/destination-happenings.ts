@@ -72,7 +72,10 @@ function orders(here: Here): void {
     false,
     heeded && landable ? withDestination(next, at, { ordered: true }) : next,
   );
-  if (mayOverride(here)) hears(here, "override", false, { overridden: true });
+  if (mayOverride(here)) {
+    const lied = host.lied || !isDown(here);
+    hears(here, "override", false, { overridden: true, lied });
+  }
   // The tether breaks, sooner or later, when nobody holds it any more; hearing of it takes time.
   if (host.tether === "held")
     say("tether is cut", true, withDestination(world, at, { tether: "cut" }));
@@ -103,6 +106,7 @@ function prepare({ world, at, host, protocol, say }: Here): void {
     ran: false,
     old: false,
     overridden: false,
+    lied: false,
     ...(protocol.wordsNameArrivals
       ? { saidReleased: false, saidBereft: false, saidRecalled: false }
       : {}),
@@ -110,9 +114,14 @@ function prepare({ world, at, host, protocol, say }: Here): void {
   say("hears prepare", false, withDestination(next, at, anew));
 }
 
-function mayOverride({ world, setting }: Here): boolean {
+function mayOverride(here: Here): boolean {
+  const { setting } = here;
   if (setting.override === "never") return false;
-  if (setting.override === "lying") return true;
+  return setting.override === "lying" || isDown(here);
+}
+
+/** The source's host is gone, and its QEMU with it. */
+function isDown({ world }: Here): boolean {
   return !world.source.agent && world.source.qemu === "dead";
 }
 

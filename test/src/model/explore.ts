@@ -14,7 +14,7 @@ import { restOf } from "./rest.js";
 import type { Protocol, Setting } from "./setting.js";
 import { sourceHappenings } from "./source-happenings.js";
 import { tellStory } from "./story.js";
-import { firstWorld, type World } from "./world.js";
+import { firstWorld, liedIn, type World } from "./world.js";
 import { Worlds } from "./worlds.js";
 
 export interface Walk {
@@ -29,6 +29,8 @@ export interface Walk {
 }
 
 export interface Limits {
+  /** Broken laws are counted here, not told, once a person has lied; nothing is walked from there. */
+  readonly afterLies?: Map<string, number>;
   /** Leaves out happenings, and then a world rests only when nothing at all is left to happen. */
   readonly allows?: (happening: Happening, before: World) => boolean;
   /** Gives up, with an error, after so many worlds. */
@@ -126,7 +128,11 @@ class Search {
   /** Takes every step out of one world. */
   #leaveAnew(place: number, number: number): void {
     const world = this.#worlds.at(number);
-    const { keep, allows } = this.limits;
+    const { keep, allows, afterLies } = this.limits;
+    if (afterLies !== undefined && liedIn(world) && brokenLaw(world) !== undefined) {
+      this.#resting.push(number);
+      return;
+    }
     cellsRead();
     const taken: [to: number, calm: boolean][] = [];
     let still = true;
@@ -138,7 +144,7 @@ class Search {
       const label = `${happening.who}: ${happening.what}`;
       const law = happening.broken ?? brokenPromise(world, next);
       if (law !== undefined) {
-        this.#broken = { law, place, last: label };
+        this.#breaks(next, { law, place, last: label });
         return;
       }
       const to = this.#worlds.number(next);
@@ -156,7 +162,8 @@ class Search {
     if (!still || this.#broken !== undefined) return;
     const why = restOf(world);
     if (why === undefined) {
-      this.#broken = { law: NOT_AT_REST, place };
+      this.#breaks(world, { law: NOT_AT_REST, place });
+      this.#resting.push(number); // if anybody lied
       return;
     }
     const rest = { why, place: placeOf(world) };
@@ -186,7 +193,13 @@ class Search {
     this.#labels.push(this.#labelNumber(label));
     if (number < (this.limits.known?.kept.size ?? 0)) return; // its laws were looked at
     const law = brokenLaw(this.#worlds.at(number));
-    if (law !== undefined) this.#broken ??= { law, place };
+    if (law !== undefined) this.#breaks(this.#worlds.at(number), { law, place });
+  }
+
+  #breaks(world: World, broken: { law: string; place: number; last?: string }): void {
+    const { afterLies } = this.limits;
+    if (afterLies === undefined || !liedIn(world)) this.#broken ??= broken;
+    else afterLies.set(broken.law, (afterLies.get(broken.law) ?? 0) + 1);
   }
 
   #isNew(number: number): boolean {

@@ -115,8 +115,9 @@ function spellSource(host: SourceHost): number {
     bit(host.perished, 2) +
     bit(host.gaveAway, 4) +
     bit(host.old, 8) +
-    bit(host.overridden, 16);
-  return (number * 32 + flags) * 32 + OWED.code(host.owed);
+    bit(host.overridden, 16) +
+    bit(host.lied, 32);
+  return (number * 64 + flags) * 32 + OWED.code(host.owed);
 }
 
 /** As `spellSource`. */
@@ -141,8 +142,9 @@ function spellDestination(host: DestinationHost): number {
     bit(host.ordered, 32) +
     bit(host.ran, 64) +
     bit(host.old, 128) +
-    bit(host.overridden, 256);
-  return (number * 512 + flags) * 8 + OWED_THERE.code(host.owed);
+    bit(host.overridden, 256) +
+    bit(host.lied, 512);
+  return (number * 1024 + flags) * 8 + OWED_THERE.code(host.owed);
 }
 
 const TETHERS = { none: 0, held: 1, cut: 2 } as const;

@@ -97,6 +97,18 @@ export const SCENARIOS: readonly Scenario[] = [
     ends: [HOME],
   },
   {
+    title:
+      "an agent that drains cuts what has not landed and ends, and its successor says the same",
+    also: {
+      [ORDER]: true,
+      "destination A: tether is cut": releasedThere,
+      "destination A: hears cut": true,
+      [AGENT_DIES]: (world) => /^(returned|landed)$/.test(phaseThere(world) ?? ""),
+      ...AGENT_BACK,
+    },
+    ends: [HOME, MOVED],
+  },
+  {
     title: "a guest is kept when nobody may be there to take it at the gate",
     also: { "source: hears stale": true, "source: hears failedEarly": true, ...RECALLED },
     without: { "source: hears gate": true },

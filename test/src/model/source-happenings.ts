@@ -47,7 +47,10 @@ function orders(world: World, protocol: Protocol, setting: Setting, say: Say): v
   for (let target = 0; target < setting.destinations; target += 1) {
     hears("perform", false, source.phase === "begun" ? { target } : {});
   }
-  if (mayOverride(world, setting)) hears("override", false, { overridden: true });
+  if (mayOverride(world, setting)) {
+    const lied = source.lied || !isDown(world);
+    hears("override", false, { overridden: true, lied });
+  }
   if (source.owed !== "nothing") hears(source.owed, true, { owed: "nothing" });
   // A person starts a guest anew once its departure is closed and no QEMU is left.
   if (source.phase === "gone" && source.qemu === "dead") {
@@ -59,8 +62,12 @@ function orders(world: World, protocol: Protocol, setting: Setting, say: Say): v
 function mayOverride(world: World, setting: Setting): boolean {
   const { source } = world;
   if (setting.override === "never" || source.arrival === 0 || source.perished) return false;
-  if (setting.override === "lying") return true;
-  const host = destinationAt(world, destinationOf(source.arrival));
+  return setting.override === "lying" || isDown(world);
+}
+
+/** The destination's host is gone, and its QEMU with it. */
+function isDown(world: World): boolean {
+  const host = destinationAt(world, destinationOf(world.source.arrival));
   return !host.agent && !qemuAlive(host);
 }
 

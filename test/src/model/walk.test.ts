@@ -30,6 +30,28 @@ test("two copies run only if a person lies: the override is all that stands in f
   assert.match(broken.story, /hears override/);
 });
 
+/** All that may come of a person who stands in for a host that is not down. */
+const AFTER_LIES: readonly string[] = [
+  "the guest never runs twice",
+  "an old copy never wakes after a newer one ran",
+  "destination A: an old copy never wakes after a newer one ran",
+  // A few worlds end where no honest story ends, and rest.ts has no name for it.
+  "whoever waits is answered sooner or later: this world never comes to rest",
+];
+
+test("what a lying person breaks is what the page about safety says, and nothing else", () => {
+  const afterLies = new Map<string, number>();
+  const setting: Setting = {
+    ...NO_LOST_DISKS,
+    keepersDie: false,
+    monitorsFail: false,
+    override: "lying",
+  };
+  const { broken } = explore(FERRY, setting, { afterLies });
+  assert.equal(broken, undefined, `${broken?.law}\n${broken?.story}`);
+  assert.deepEqual([...afterLies.keys()].sort(), [...AFTER_LIES].sort());
+});
+
 interface Hole {
   readonly without: string;
   readonly protocol: Partial<Protocol>;

@@ -80,6 +80,8 @@ export interface SourceHost {
   readonly old: boolean;
   /** History: a person stood in for the destination. */
   readonly overridden: boolean;
+  /** History: and it was not down. */
+  readonly lied: boolean;
 }
 
 export interface DestinationHost {
@@ -112,6 +114,7 @@ export interface DestinationHost {
   /** The guest has run elsewhere since this copy was complete. */
   readonly old: boolean;
   readonly overridden: boolean;
+  readonly lied: boolean;
 }
 
 export interface World {
@@ -154,6 +157,7 @@ const SOURCE_AT_FIRST: SourceHost = {
   gaveAway: false,
   old: false,
   overridden: false,
+  lied: false,
 };
 
 const DESTINATION_AT_FIRST: DestinationHost = {
@@ -178,6 +182,7 @@ const DESTINATION_AT_FIRST: DestinationHost = {
   ran: false,
   old: false,
   overridden: false,
+  lied: false,
 };
 
 /** The guest runs at the source, both agents are up, and nobody has said anything. */
@@ -208,4 +213,9 @@ export function hasCopy(destination: DestinationHost): boolean {
 
 export function qemuAlive(destination: DestinationHost): boolean {
   return destination.qemu !== "none" && destination.qemu !== "dead";
+}
+
+/** A person has stood in for a host that was not down. */
+export function liedIn({ source, destinations }: World): boolean {
+  return source.lied || destinations.some((host) => host.lied);
 }
