@@ -20,6 +20,15 @@ import type { Metrics } from "./metrics.js";
 import type { PolicyInForce } from "./policy-file.js";
 import { refusals } from "./refusals.js";
 import { adapters } from "./server.js";
+import { sparing } from "./sparing.js";
+
+/**
+ * What HTTP/2 may hold for one connection, in megabytes; grpc-js lifts Node's limit of 10. Room for as
+ * many streams as a connection may have, each with headers and a window, and for a message or two.
+ */
+const SESSION_MEGABYTES_MAX = 128;
+/** Strangers may knock without end, and the log must not be theirs. */
+const TURNED_AWAY_LINES_MAX = 60;
 
 export interface AgentServerOptions {
   readonly config: Config;
@@ -69,6 +78,7 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     "grpc.max_receive_message_length": config.limits.messageBytesMax,
     "grpc.max_send_message_length": config.limits.messageBytesMax,
     "grpc.max_concurrent_streams": config.limits.streamsMax,
+    "grpc-node.max_session_memory": SESSION_MEGABYTES_MAX,
   });
   options.add(server, adapters({ log, who }));
   const health = new HealthImplementation();
@@ -80,6 +90,9 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
   health.addToServer(server);
   addReflection(server, loadDescriptorSet(), [...services, "grpc.health.v1.Health"]);
 
+  const turnedAway = sparing(TURNED_AWAY_LINES_MAX, (unsaid, why: string, peer: string) =>
+    log.warn({ why, peer, unsaid }, "a connection was turned away"),
+  );
   const { host, port } = splitAddress(config.listen);
   const probes = await openHealth();
   const listener = await listen({
@@ -88,7 +101,10 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     host,
     port,
     connectionsMax: config.limits.connectionsMax,
-    refused: (why, peer) => log.warn({ why, peer }, "a connection was turned away"),
+    refused: (why, peer) => {
+      metrics.connectionsRefused.inc({ why });
+      turnedAway(why, peer);
+    },
   }).catch(async (error: unknown) => {
     await probes?.close();
     throw error;

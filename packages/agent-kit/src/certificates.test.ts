@@ -96,6 +96,23 @@ test("a pair that is half written leaves the old one in force, and is complained
   assert.equal(certificates.pems.cert.toString(), renewed.cert);
 });
 
+test("files that are torn in the middle leave the old ones in force", (t) => {
+  const { open, write, inForce } = setUp(t);
+  const certificates = open();
+  const old = certificates.pems;
+  const renewed = authority.issue(names);
+  const both = `${authority.ca}${makeAuthority("next").ca}`;
+  write({ cert: renewed.cert, key: renewed.key.slice(0, renewed.key.length / 2) });
+  certificates.look();
+  write({ ...renewed, ca: both.slice(0, -100) });
+  certificates.look();
+  assert.equal(certificates.pems, old);
+  assert.deepEqual(inForce, [false, false]);
+  write({ ca: both });
+  certificates.look();
+  assert.equal(certificates.pems.ca.toString(), both);
+});
+
 const UNUSABLE: readonly {
   readonly what: string;
   readonly pems: Partial<TestPems & { ca: string }>;

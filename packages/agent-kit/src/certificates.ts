@@ -154,7 +154,7 @@ export class Certificates implements experimental.CertificateProvider {
     const { files, hostId, policy, expires } = this.#options;
     const certificate = parse("tls.cert", files.cert, () => new X509Certificate(pems.cert));
     const key = parse("tls.key", files.key, () => createPrivateKey(pems.key));
-    parse("tls.ca", files.ca, () => new X509Certificate(pems.ca));
+    parse("tls.ca", files.ca, () => bundle(pems.ca));
     if (!certificate.checkPrivateKey(key)) {
       throw new Error(`tls.key (${files.key}) is not the key of tls.cert (${files.cert})`);
     }
@@ -181,6 +181,14 @@ export class Certificates implements experimental.CertificateProvider {
  */
 function soon(tell: () => void): void {
   process.nextTick(tell);
+}
+
+/** Every certificate of a bundle: one that is torn in the middle must not be taken for a shorter one. */
+function bundle(pem: Buffer): X509Certificate[] {
+  const blocks = pem.toString("latin1").split(/(?=-----BEGIN CERTIFICATE-----)/);
+  const certificates = blocks.filter((block) => block.startsWith("-----BEGIN CERTIFICATE-----"));
+  if (certificates.length === 0) throw new Error("there is no certificate in it");
+  return certificates.map((block) => new X509Certificate(block));
 }
 
 function read(name: string, path: string): Buffer {

@@ -5,6 +5,7 @@
  * initialised: a series that does not exist cannot be alerted on. docs/metrics.md is drawn from here.
  */
 import { FAILURES, REASONS } from "@ferry/contract";
+import type { Refusal } from "@ferry/tether";
 import { status } from "@grpc/grpc-js";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { bandwidthMetrics } from "./bandwidth-metrics.js";
@@ -25,6 +26,13 @@ const CAUSES = [
   "shutdown",
 ] as const;
 export const ORPHAN_KINDS = ["process", "run_directory", "cgroup", "record"] as const;
+const REFUSALS: readonly Refusal[] = [
+  "too_many",
+  "handshake_timeout",
+  "handshake_failed",
+  "ping_flood",
+  "settings_flood",
+];
 /** Every reason whose status is PERMISSION_DENIED. */
 const DENIALS = Object.entries(REASONS).flatMap(([reason, { code }]) =>
   code === status.PERMISSION_DENIED ? [reason] : [],
@@ -201,6 +209,12 @@ export function makeMetrics({
       labelNames: ["reason"] as const,
       registers,
     }),
+    connectionsRefused: new Counter({
+      name: "ferry_connections_refused_total",
+      help: "Connections turned away before their first call, or put out for flooding, by why.",
+      labelNames: ["why"] as const,
+      registers,
+    }),
     fileRefused: new Gauge({
       name: "ferry_file_refused",
       help: "Is 1 while a file that was changed on disk cannot be used, and the one before stays in force.",
@@ -236,6 +250,7 @@ export function makeMetrics({
     gauge.set({ role }, 0);
   }
   for (const reason of DENIALS) metrics.permissionDenied.inc({ reason }, 0);
+  for (const why of REFUSALS) metrics.connectionsRefused.inc({ why }, 0);
   for (const file of ["tls", "policy", "config"]) metrics.fileRefused.set({ file }, 0);
   for (const kind of ORPHAN_KINDS) metrics.orphans.set({ kind }, 0);
   for (const [outcome, reasons] of Object.entries(OUTCOMES[role])) {

@@ -7,43 +7,24 @@ import { readFault } from "@ferry/contract";
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import type { Logger } from "./logs.js";
 import type { Metrics } from "./metrics.js";
+import { sparing } from "./sparing.js";
 
 const LINES_MAX = 20;
-const WINDOW_MS = 60_000;
 
 export interface RefusalsOptions {
   readonly log: Logger;
   readonly metrics: Pick<Metrics, "permissionDenied">;
-  /** Milliseconds, from any start. */
-  readonly now?: () => number;
 }
 
-export function refusals({
-  log,
-  metrics,
-  now = () => performance.now(),
-}: RefusalsOptions): ServerInterceptor {
-  let begun = Number.NEGATIVE_INFINITY;
-  let lines = 0;
-  let unsaid = 0;
+export function refusals({ log, metrics }: RefusalsOptions): ServerInterceptor {
+  const say = sparing(LINES_MAX, (unsaid, words: object) =>
+    log.warn({ ...words, unsaid }, "permission denied"),
+  );
   const tell = (path: string, peer: string, sent: { details?: string | null }) => {
     const fault = readFault(sent);
     metrics.permissionDenied.inc({ reason: fault?.reason ?? "FORBIDDEN" });
-    if (now() - begun > WINDOW_MS) {
-      begun = now();
-      lines = 0;
-    }
-    lines += 1;
-    if (lines > LINES_MAX) {
-      unsaid += 1;
-      return;
-    }
     const { identity, roles, wanted } = fault?.metadata ?? {};
-    log.warn(
-      { method: path.slice(1), peer, identity, roles, wanted, why: sent.details, unsaid },
-      "permission denied",
-    );
-    unsaid = 0;
+    say({ method: path.slice(1), peer, identity, roles, wanted, why: sent.details });
   };
   return ({ path }, call) =>
     new ServerInterceptingCall(call, {

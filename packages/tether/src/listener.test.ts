@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, describe, test } from "node:test";
@@ -16,8 +17,23 @@ const certificates = makeCertificates();
 /** RFC 8446: a handshake record that promises 512 bytes. */
 const HALF_A_CLIENT_HELLO = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
 
+/** Frames that cost next to nothing to send. nghttp2 itself sees to the resets. */
+const FLOODS: readonly [what: string, send: (to: ClientHttp2Session) => void, why?: string][] = [
+  ["pings", (to) => void to.ping(() => {}), "ping_flood"],
+  ["settings", (to) => to.settings({ enablePush: false }), "settings_flood"],
+  [
+    "streams that it resets at once",
+    (to) => {
+      const stream = to.request({ ":method": "POST", ":path": METHOD.path, te: "trailers" });
+      stream.on("error", () => {});
+      stream.close(constants.NGHTTP2_CANCEL);
+    },
+  ],
+];
+
 for (const security of ["plaintext", "mutual TLS"] as const) {
   describe(`the door, over ${security}`, () => {
+    const scheme = security === "plaintext" ? "http" : "https";
     let rig: Rig;
     const turnedAway: string[] = [];
     const start = async (options: Parameters<typeof Rig.start>[0]) => {
@@ -69,6 +85,31 @@ for (const security of ["plaintext", "mutual TLS"] as const) {
       assert.deepEqual(turnedAway, ["too_many"]);
       assert.equal(call.cancelled, false);
     });
+
+    for (const [what, flood, why] of FLOODS) {
+      // Below TLS it is the same, and here caller and agent share one loop: thousands of calls take long.
+      if (security !== "plaintext" && why === undefined) continue;
+      test(`puts out a caller that floods with ${what}, and nobody else`, async () => {
+        const { call } = await start({});
+        const flooder = connectHttp2(`${scheme}://localhost:${rig.listener.port}`, {
+          ...(security === "plaintext" ? {} : { ...certificates, cert: certificates.certificate }),
+          maxOutstandingPings: 1e9,
+          ...({ maxOutstandingSettings: 1e9 } as object), // not in @types/node
+        });
+        flooder.on("error", () => {});
+        await once(flooder, "connect");
+        const put = new Promise<void>((resolve) => flooder.once("close", resolve));
+        while (!flooder.destroyed) {
+          for (let count = 0; count < 100 && !flooder.destroyed; count += 1) flood(flooder);
+          await new Promise(setImmediate);
+        }
+        await within("the flooder is put out", put);
+        if (why !== undefined) assert.deepEqual(turnedAway, [why]);
+        assert.equal(call.cancelled, false);
+        rig.hold();
+        await rig.nextTie(); // and takes new ones
+      });
+    }
 
     test("does not believe a caller that names another connection", async () => {
       await start({});

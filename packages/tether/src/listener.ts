@@ -8,6 +8,10 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
 import { CONNECTION_KEY, Connections } from "./connections.js";
 import { setAsideLongTimeout } from "./deadline.js";
+import { type Flood, watchFloods } from "./floods.js";
+
+/** Why a connection is turned away before its first call, or put out: `handshake_failed` is no TLS, or no good certificate. */
+export type Refusal = "too_many" | "handshake_timeout" | "handshake_failed" | Flood;
 
 export interface ListenOptions {
   /** Its services are added already. Keepalive is set in its options: it is off by default. */
@@ -20,8 +24,8 @@ export interface ListenOptions {
   readonly connectionsMax?: number;
   /** Time to get through TLS and HTTP/2's greeting, in milliseconds. */
   readonly handshakeTimeoutMs?: number;
-  /** A connection was turned away. */
-  readonly refused?: (why: "too_many" | "handshake_timeout", peer: string) => void;
+  /** A connection was turned away, or put out. */
+  readonly refused?: (why: Refusal, peer: string) => void;
 }
 
 export interface Listener {
@@ -60,15 +64,21 @@ export async function listen({
   http2.on("session", (session) => {
     connections.watch(session);
     const peer = peerOf(session.socket);
+    watchFloods(session, (what) => refused(what, peer));
     // HTTP/2's greeting ends with the caller's SETTINGS (RFC 9113, 3.4).
-    session.once("remoteSettings", () => clearTimeout(greeting.get(peer)));
+    session.once("remoteSettings", () => {
+      clearTimeout(greeting.get(peer));
+      greeting.delete(peer);
+    });
   });
 
   const door = createServer({ noDelay: true }, (socket) => {
     const peer = peerOf(socket);
     sockets.add(socket);
     socket.on("error", () => {}); // told again by whoever reads it; unheard it would end the agent
+    let late = false;
     const timer = setTimeout(() => {
+      late = true;
       refused("handshake_timeout", peer);
       socket.destroy();
     }, handshakeTimeoutMs);
@@ -76,7 +86,9 @@ export async function listen({
     socket.once("close", () => {
       clearTimeout(timer);
       sockets.delete(socket);
-      if (greeting.get(peer) === timer) greeting.delete(peer);
+      if (greeting.get(peer) !== timer) return;
+      greeting.delete(peer);
+      if (!late) refused("handshake_failed", peer);
     });
     injector.injectConnection(socket);
   });
