@@ -222,6 +222,15 @@ const AGENTS: readonly Alert[] = [
       "It may hold memory, ports or names that a guest needs, or be a QEMU that nobody knows of.",
   },
   {
+    name: "FerryBandwidthSaturated",
+    severity: "info",
+    expr: "ferry_bandwidth_used_bytes_per_second / (ferry_bandwidth_budget_bytes_per_second > 0) > 0.9",
+    for: "30m",
+    summary: "{{ $labels.instance }} has used up its bandwidth for migrations for half an hour",
+    description:
+      "Migrations wait for one another's bandwidth. That is what a budget is for; it may be too small.",
+  },
+  {
     name: "FerryEventLoopSlow",
     severity: "warning",
     expr: "max by (job, instance) (nodejs_eventloop_lag_p99_seconds and on (job, instance) ferry_build_info) > 0.5",

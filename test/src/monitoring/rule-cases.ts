@@ -37,6 +37,7 @@ const bucket = (le: string) =>
   `ferry_migration_downtime_seconds_bucket{${AT},mode="precopy",le="${le}"}`;
 const MOVED = { role: "source", ...HERE, migration_id: "m-1", guest_id: "web" };
 const EXPIRES = `ferry_tls_certificate_expiration_timestamp_seconds{${AT}}`;
+const OUT = `bytes_per_second{${AT},direction="out"}`;
 const DAY = 86_400;
 
 export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
@@ -342,6 +343,32 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       "it was swept": {
         series: { [`ferry_orphans{${AT},kind="process"}`]: "1x30 0x90" },
         at: "16m",
+      },
+    },
+  },
+  FerryBandwidthSaturated: {
+    fires: {
+      series: {
+        [`ferry_bandwidth_used_${OUT}`]: "95x200",
+        [`ferry_bandwidth_budget_${OUT}`]: "100x200",
+      },
+      at: "31m",
+      labels: { ...HERE, direction: "out" },
+    },
+    quiet: {
+      "half of it is used": {
+        series: {
+          [`ferry_bandwidth_used_${OUT}`]: "50x200",
+          [`ferry_bandwidth_budget_${OUT}`]: "100x200",
+        },
+        at: "31m",
+      },
+      "there is no limit": {
+        series: {
+          [`ferry_bandwidth_used_${OUT}`]: "95x200",
+          [`ferry_bandwidth_budget_${OUT}`]: "0x200",
+        },
+        at: "31m",
       },
     },
   },
