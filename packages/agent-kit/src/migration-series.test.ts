@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeMetrics } from "./metrics.js";
+import { metricsText } from "./metrics-text.js";
 import { type CopyFacts, MigrationSeries } from "./migration-series.js";
 
 const COPY: CopyFacts = {
@@ -35,9 +36,9 @@ test("a migration is told while it is under way, and some minutes after", () => 
   clock.nowMs += 3_600_000;
   assert.deepEqual(ids(), ["a"]);
   series.end("a");
-  clock.nowMs += 59_999;
+  clock.nowMs += 59_000;
   assert.deepEqual(ids(), ["a"]);
-  clock.nowMs += 1;
+  clock.nowMs += 1_000;
   assert.deepEqual(ids(), []);
 });
 
@@ -150,4 +151,16 @@ test("a destination tells phases and nothing of the copy, which is not its own",
   const text = await textOf(series, "destination");
   assert.match(text, /migration_phase\{.*role="destination",phase="prepared"\} 1/);
   assert.doesNotMatch(text, /ferry_migration_data/);
+});
+
+test("the text that is made quickly says what the registry says", async () => {
+  const { series } = setUp();
+  series.begin({ ...named("a"), guestId: 'we"ird\\' }, () => ({
+    copy: COPY,
+    downtimeLimitMs: 300,
+  }));
+  series.moved("a", "performing");
+  series.begin(named("b"), () => ({}), "meeting");
+  const { registry } = makeMetrics({ role: "source", process: false, series });
+  assert.equal(await metricsText(registry), await registry.metrics());
 });

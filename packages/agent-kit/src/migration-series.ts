@@ -9,6 +9,8 @@ import type { Convergence } from "@ferry/qemu";
 const MIGRATIONS_MAX = 256;
 /** How long the series of a migration that ended are kept, in milliseconds. */
 const KEPT_MS = 5 * 60_000;
+/** One scrape asks many times: what was told within this time is told again, in milliseconds. */
+const SAME_SCRAPE_MS = 20;
 /** A migration passes about ten phases; one that goes round in circles must not grow for ever. */
 const PHASES_MAX = 32;
 
@@ -69,6 +71,7 @@ export class MigrationSeries {
   readonly #migrationsMax: number;
   readonly #keptMs: number;
   readonly #now: () => number;
+  #lately: { readonly atMs: number; readonly told: MigrationTold[] } | undefined;
 
   constructor({
     migrationsMax = MIGRATIONS_MAX,
@@ -91,12 +94,14 @@ export class MigrationSeries {
     const startedAtMs = startedAt.getTime();
     const followed = { migrationId, guestId, startedAtMs, phases, facts, endedAtMs: undefined };
     this.#live.set(migrationId, followed);
+    this.#lately = undefined;
   }
 
   /** It entered a phase. */
   moved(migrationId: string, phase: string): void {
     const phases = this.#live.get(migrationId)?.phases;
     if (phases === undefined) return;
+    this.#lately = undefined;
     phases.delete(phase); // to the end: the last one is where it is
     if (phases.size < PHASES_MAX) phases.set(phase, this.#now());
   }
@@ -106,6 +111,7 @@ export class MigrationSeries {
     const followed = this.#live.get(migrationId);
     if (followed === undefined) return;
     this.#live.delete(migrationId);
+    this.#lately = undefined;
     const last = followed.facts();
     followed.facts = () => last;
     followed.endedAtMs = this.#now();
@@ -118,13 +124,19 @@ export class MigrationSeries {
 
   /** Those that are told now: what is under way first, then what ended last. */
   told(): MigrationTold[] {
-    const oldest = this.#now() - this.#keptMs;
+    const atMs = this.#now();
+    if (this.#lately !== undefined && atMs - this.#lately.atMs < SAME_SCRAPE_MS) {
+      return this.#lately.told;
+    }
+    const oldest = atMs - this.#keptMs;
     for (const [id, { endedAtMs = 0 }] of this.#ended) {
       if (endedAtMs > oldest) break;
       this.#ended.delete(id);
     }
-    const lately = [...this.#ended.values()].reverse();
-    return [...this.#live.values(), ...lately].slice(0, this.#migrationsMax).map(tell);
+    const ended = [...this.#ended.values()].reverse();
+    const told = [...this.#live.values(), ...ended].slice(0, this.#migrationsMax).map(tell);
+    this.#lately = { atMs, told };
+    return told;
   }
 
   /** Migrations under way that have no series of their own, because there are too many. */

@@ -1,1 +1,2 @@
 export { startDestinationAgent } from "./agent.js";
+export { type Arriving, tellArrivals } from "./told.js";

@@ -3,11 +3,15 @@
  * the guest or is about to; once it has landed, the source agent of this host says so.
  */
 import type { Metrics } from "@ferry/agent-kit";
-import type { Arrivals } from "./arrivals.js";
+import type { Arrival } from "./arrival.js";
 
 const OURS: ReadonlySet<string> = new Set(["landing", "relanding"]);
 
-export function tellArrivals(arrivals: Arrivals, metrics: Metrics, hostId: string): void {
+export interface Arriving {
+  underWay(): readonly Pick<Arrival, "guestId" | "phase" | "tethered">[];
+}
+
+export function tellArrivals(arrivals: Arriving, metrics: Metrics, hostId: string): void {
   metrics.guests.reset();
   metrics.owner.reset();
   for (const { guestId, phase, tethered } of arrivals.underWay()) {

@@ -1,1 +1,2 @@
 export { startSourceAgent } from "./agent.js";
+export { type Told, tellGuests } from "./told.js";

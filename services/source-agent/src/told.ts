@@ -4,15 +4,18 @@
  */
 import type { Metrics } from "@ferry/agent-kit";
 import { GuestState } from "@ferry/contract";
-import type { Departures } from "./departures.js";
-import type { Residents } from "./residents.js";
+import type { Departure } from "./departure.js";
+import type { Resident } from "./resident.js";
 
 const HERE = { role: "source", tethered: "false", finished: "true" } as const;
 const STATES = ["starting", "running", "paused", "migrating_out", "stopping", "lost", "error"];
 
+/** What is asked of the agent's own collections, so that a benchmark may have cheaper ones. */
 export interface Told {
-  readonly residents: Residents;
-  readonly departures: Departures;
+  readonly residents: { list(): readonly Pick<Resident, "guestId" | "state" | "dead">[] };
+  readonly departures: {
+    underWay(): readonly Pick<Departure, "guestId" | "holdsCustody" | "meetConnected">[];
+  };
   readonly metrics: Metrics;
   readonly hostId: string;
 }

@@ -11,10 +11,20 @@ import { freezes, kills } from "./kills.js";
 import { memory } from "./memory.js";
 import { report, toTable } from "./report.js";
 import { ROW_IDS, ROWS, type RowId } from "./rows.js";
+import { scrapes } from "./scrapes.js";
 import { switchover } from "./switchover.js";
 import { throughput } from "./throughput.js";
 
-const SUITES: readonly Suite[] = [memory, idle, drain, kills, freezes, switchover, throughput];
+const SUITES: readonly Suite[] = [
+  memory,
+  idle,
+  drain,
+  kills,
+  freezes,
+  switchover,
+  throughput,
+  scrapes,
+];
 const EXIT = { missed: 1, usage: 2, interrupted: 130 } as const;
 
 const HELP = `Measures Ferry on this machine, beside a bare driver of QEMU where there is one.

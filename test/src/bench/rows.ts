@@ -155,6 +155,21 @@ const table = {
     unit: "MB",
     target: { measure: "max", atMost: 5 },
   },
+  "scrape-source": {
+    title: "/metrics of a source agent with 200 guests, all of them leaving",
+    unit: "ms",
+    target: { measure: "p95", atMost: 50 },
+  },
+  "scrape-destination": {
+    title: "/metrics of a destination agent with 200 tethers",
+    unit: "ms",
+    target: { measure: "p95", atMost: 50 },
+  },
+  "scrape-blocked": {
+    title: "longest stretch for which such a scrape holds up everything else",
+    unit: "ms",
+    target: { measure: "p95", atMost: 20 },
+  },
 } as const satisfies Record<string, Row>;
 
 export type RowId = keyof typeof table;
