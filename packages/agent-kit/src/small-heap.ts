@@ -10,3 +10,4 @@ import { setFlagsFromString } from "node:v8";
 
 setFlagsFromString("--semi-space-growth-factor=1");
 setFlagsFromString("--optimize-for-size");
+setFlagsFromString("--no-opt");
