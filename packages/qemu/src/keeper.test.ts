@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, watch, writeFileSync } from "node:fs";
 import { appendFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { adoptQemu } from "./adopt.js";
 import type { ProcessIdentity } from "./identity.js";
+import { Kept } from "./keeper.js";
 import { fifoPath, lastWordPath } from "./run-directory.js";
 import { alive, testHost, until } from "./test-host.js";
 
@@ -180,6 +181,35 @@ for (const freed of [false, true]) {
     );
   });
 }
+
+test("whatever a guest writes on its console, nobody looks at its processes because of it", async (t) => {
+  const host = await testHost(t);
+  const keeper = await host.launch("a");
+  assert.ok(keeper instanceof Kept);
+  keeper.free();
+  const dir = join(host.dir, "a");
+  let looks = 0;
+  const look = keeper.look.bind(keeper);
+  keeper.look = () => {
+    looks += 1;
+    look();
+  };
+  const writes = 100;
+  const heard = new Promise<void>((resolve) => {
+    const watcher = watch(dir, (_kind, name) => {
+      if (name !== "last") return;
+      watcher.close();
+      resolve();
+    });
+  });
+  for (let write = 0; write < writes; write += 1) {
+    await appendFile(join(dir, "console.log"), "t 1\n");
+  }
+  writeFileSync(join(dir, "last"), "");
+  await heard;
+  assert.ok(looks < writes / 2, `${looks} looks: only the clock's are wanted`);
+  await keeper.kill();
+});
 
 test("polite signals do not part a guest from its keeper", async (t) => {
   const host = await testHost(t);

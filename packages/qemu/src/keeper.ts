@@ -8,11 +8,12 @@
  */
 import { constants, type FSWatcher, watch } from "node:fs";
 import { open } from "node:fs/promises";
+import { basename } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { killByIdentity, type ProcessIdentity, stateOf } from "./identity.js";
 import type { KeeperLine } from "./keeper-line.js";
 import { type Death, deathOf, readLastWord, unseenDeath } from "./last-word.js";
-import { fifoPath, freedPath } from "./run-directory.js";
+import { fifoPath, freedPath, lastWordPath } from "./run-directory.js";
 
 export interface Keeper {
   readonly keeper: ProcessIdentity;
@@ -145,7 +146,11 @@ export class Kept implements Keeper {
     this.#timer = setInterval(() => this.look(), unfreed ? LOOK_UNFREED_MS : LOOK_MS).unref();
     if (unfreed) return;
     try {
-      this.#watcher = watch(this.#runDir, { persistent: false }, () => this.look());
+      // Its last word alone: whatever the guest writes on its console is in this directory, too.
+      const word = basename(lastWordPath(this.#runDir));
+      this.#watcher = watch(this.#runDir, { persistent: false }, (_kind, name) => {
+        if (name === null || name === word) this.look();
+      });
       this.#watcher.on("error", () => {}); // the clock looks, too
     } catch {
       // No directory, or no inotify watch left: the clock looks.
