@@ -103,7 +103,8 @@ export const SCENARIOS: readonly Scenario[] = [
       [ORDER]: true,
       "destination A: tether is cut": releasedThere,
       "destination A: hears cut": true,
-      [AGENT_DIES]: (world) => /^(returned|landed)$/.test(phaseThere(world) ?? ""),
+      [AGENT_DIES]: (world) =>
+        world.source.phase === "released" && /^(returned|landed)$/.test(phaseThere(world) ?? ""),
       ...AGENT_BACK,
     },
     ends: [HOME, MOVED],
