@@ -12,19 +12,10 @@ import {
   StoreCorrupt,
   StoreNewerFormat,
 } from "@ferry/store";
-import {
-  departureRecord,
-  type EndingRecord,
-  endingRecord,
-  type GuestRecord,
-  guestRecord,
-} from "./records.js";
+import { departureFormat, type EndingRecord, endingFormat, guestFormat } from "./records.js";
 import { guestRunDirectory } from "./run-directory.js";
 
 const ROLE = "orphans"; // nothing is ever written under it
-const guest: Format<GuestRecord> = { name: "ferry.guest", version: 1, schema: guestRecord };
-const departure = { name: "ferry.departure", version: 1, schema: departureRecord };
-const ending: Format<EndingRecord> = { name: "ferry.ending", version: 1, schema: endingRecord };
 
 /** A record that cannot be believed. It is left as it is, and may own anything. */
 export interface Unreadable {
@@ -47,7 +38,7 @@ export async function readOwners(stateDir: string): Promise<Owners> {
     disk: realDisk,
     role: "destination",
     path: join(stateDir, "endings"),
-    format: ending,
+    format: endingFormat,
   });
   const read = async <Body>(name: string, format: Format<Body>, ended = new Set<string>()) => {
     const path = join(stateDir, name);
@@ -60,9 +51,9 @@ export async function readOwners(stateDir: string): Promise<Owners> {
   };
 
   const ended = await endings.ids();
-  const arrivals = await read("arrivals", guest, new Set(ended)); // a folder may outlive its ending
-  const guests = await read("guests", guest);
-  await read("departures", departure); // they own nothing that their guests do not
+  const arrivals = await read("arrivals", guestFormat, new Set(ended)); // a folder may outlive its ending
+  const guests = await read("guests", guestFormat);
+  await read("departures", departureFormat); // they own nothing that their guests do not
   const endedOf = new Map(ended.map((id) => [basename(guestRunDirectory("/", id)), id]));
   return {
     names: new Set([...arrivals, ...guests].map((record) => basename(record.guest.runDir))),

@@ -27,7 +27,7 @@ import { makeMetrics } from "./metrics.js";
 import { Orphans } from "./orphans.js";
 import { orphansHandler } from "./orphans-handler.js";
 import type { Role } from "./policy.js";
-import { type EndingRecord, endingRecord, type GuestRecord, guestRecord } from "./records.js";
+import { type EndingRecord, endingFormat, type GuestRecord, guestFormat } from "./records.js";
 import { guestRunDirectory } from "./run-directory.js";
 
 const QEMU = "/usr/bin/qemu-system-x86_64";
@@ -90,7 +90,7 @@ async function testHost(t: TestContext, youngMs = 0) {
       disk: realDisk,
       role: "source",
       path: join(stateDir, name),
-      format: { name: "ferry.guest", version: 1, schema: guestRecord },
+      format: guestFormat,
     });
   const recordOf = (id: string): GuestRecord => ({
     guest: {
@@ -119,7 +119,7 @@ async function testHost(t: TestContext, youngMs = 0) {
     forget: (name: string, id: string) => collection(name).remove(id),
     async ended(migrationId: string, phase: string): Promise<void> {
       const path = join(stateDir, "endings");
-      const format = { name: "ferry.ending", version: 1, schema: endingRecord };
+      const format = endingFormat;
       const endings = new Endings({ disk: realDisk, role: "destination", path, format });
       const ending: EndingRecord = {
         migrationId,

@@ -3,6 +3,7 @@
  * becomes a resident guest by one rename, so a resident guest's record and an arrival's record
  * are one shape, and the rename needs no rewriting.
  */
+import type { Format } from "@ferry/store";
 import { z } from "zod";
 
 /** A process that cannot be mistaken for another one that got its pid later. */
@@ -140,3 +141,19 @@ export const endingRecord = z.object({
   downtimeMs: z.number().optional(),
 });
 export type EndingRecord = z.infer<typeof endingRecord>;
+
+/** What each kind of file is called on disk. A version is raised when an older agent would misread it. */
+const GUEST = { name: "ferry.guest", version: 1 };
+export const guestFormat: Format<GuestRecord> = { ...GUEST, schema: guestRecord };
+/** The same files, where every one of them has an arrival. */
+export const arrivalFormat: Format<ArrivalRecord> = { ...GUEST, schema: arrivalRecord };
+export const departureFormat: Format<DepartureRecord> = {
+  name: "ferry.departure",
+  version: 1,
+  schema: departureRecord,
+};
+export const endingFormat: Format<EndingRecord> = {
+  name: "ferry.ending",
+  version: 1,
+  schema: endingRecord,
+};

@@ -6,10 +6,10 @@
 import { join } from "node:path";
 import {
   type ArrivalRecord,
-  arrivalRecord,
+  arrivalFormat,
   type EndingRecord,
-  endingRecord,
-  guestRecord,
+  endingFormat,
+  guestFormat,
 } from "@ferry/agent-kit";
 import type { DestinationPhase } from "@ferry/protocol";
 import {
@@ -23,9 +23,6 @@ import {
 } from "@ferry/store";
 
 const ROLE = "destination";
-const guest = { name: "ferry.guest", version: 1, schema: guestRecord };
-const arrival = { name: "ferry.guest", version: 1, schema: arrivalRecord };
-const ending = { name: "ferry.ending", version: 1, schema: endingRecord };
 
 /** The ways an arrival can end. */
 const PHASES = ["returned", "perished", "landed"] as const satisfies readonly DestinationPhase[];
@@ -72,10 +69,14 @@ export async function openDestinationStore(
   const lock = openStateDirectory(stateDir, ROLE);
   try {
     const shared = { disk, role: ROLE };
-    const guests = new Folders({ ...shared, path: join(stateDir, "guests"), format: guest });
-    const endings = new Endings({ ...shared, path: join(stateDir, "endings"), format: ending });
+    const guests = new Folders({ ...shared, path: join(stateDir, "guests"), format: guestFormat });
+    const endings = new Endings({
+      ...shared,
+      path: join(stateDir, "endings"),
+      format: endingFormat,
+    });
     const arrivals = new Migrations({
-      folders: new Folders({ ...shared, path: join(stateDir, "arrivals"), format: arrival }),
+      folders: new Folders({ ...shared, path: join(stateDir, "arrivals"), format: arrivalFormat }),
       endings,
       phases: PHASES,
     });

@@ -11,9 +11,9 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import {
   type DepartureRecord,
   type EndingRecord,
-  endingRecord,
+  endingFormat,
   type GuestRecord,
-  guestRecord,
+  guestFormat,
 } from "@ferry/agent-kit";
 import {
   Endings,
@@ -91,12 +91,12 @@ function ending(phase: string): EndingRecord {
 /** What the host's destination agent has in the same directory. */
 function neighbour(stateDir: string) {
   const shared = { disk: realDisk, role: "destination" };
-  const format = { name: "ferry.guest", version: 1, schema: guestRecord };
+  const format = guestFormat;
   const at = (name: string) => ({ ...shared, path: join(stateDir, name), format });
   const endings = new Endings({
     ...shared,
     path: join(stateDir, "endings"),
-    format: { name: "ferry.ending", version: 1, schema: endingRecord },
+    format: endingFormat,
   });
   const arriving = new Folders(at("arrivals"));
   const arrivals = new Migrations({ folders: arriving, endings, phases: ["landed", "returned"] });

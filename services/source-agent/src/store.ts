@@ -6,11 +6,11 @@
 import { join } from "node:path";
 import {
   type DepartureRecord,
-  departureRecord,
+  departureFormat,
   type EndingRecord,
-  endingRecord,
+  endingFormat,
   type GuestRecord,
-  guestRecord,
+  guestFormat,
 } from "@ferry/agent-kit";
 import type { SourcePhase } from "@ferry/protocol";
 import {
@@ -23,9 +23,6 @@ import {
 } from "@ferry/store";
 
 const ROLE = "source";
-const guest = { name: "ferry.guest", version: 1, schema: guestRecord };
-const departure = { name: "ferry.departure", version: 1, schema: departureRecord };
-const ending = { name: "ferry.ending", version: 1, schema: endingRecord };
 
 /** The ways a departure can end. */
 const PHASES: readonly SourcePhase[] = ["kept", "gone", "departed"];
@@ -48,13 +45,21 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
   const lock = openStateDirectory(stateDir, ROLE);
   try {
     const folders = { disk, role: ROLE };
-    const endingsHere = { disk, path: join(stateDir, "endings"), format: ending };
-    const guests = new Folders({ ...folders, path: join(stateDir, "guests"), format: guest });
-    const arrivals = new Folders({ ...folders, path: join(stateDir, "arrivals"), format: guest });
+    const endingsHere = { disk, path: join(stateDir, "endings"), format: endingFormat };
+    const guests = new Folders({ ...folders, path: join(stateDir, "guests"), format: guestFormat });
+    const arrivals = new Folders({
+      ...folders,
+      path: join(stateDir, "arrivals"),
+      format: guestFormat,
+    });
     const endings = new Endings({ ...endingsHere, role: ROLE });
     const landings = new Endings({ ...endingsHere, role: "destination" });
     const departures = new Migrations({
-      folders: new Folders({ ...folders, path: join(stateDir, "departures"), format: departure }),
+      folders: new Folders({
+        ...folders,
+        path: join(stateDir, "departures"),
+        format: departureFormat,
+      }),
       endings,
       phases: PHASES,
     });
