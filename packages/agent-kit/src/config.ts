@@ -136,6 +136,7 @@ const schema = z.strictObject({
     .strictObject({
       arrivals_max: count.default(16),
       departures_max: count.default(16),
+      probes_max: count.default(4),
       bandwidth_bytes_per_second: bandwidth.nullable().default(null),
       incoming_bandwidth_bytes_per_second: bandwidth.nullable().default(null),
       memory_reserve_bytes: z.int().min(0).default(1_073_741_824),

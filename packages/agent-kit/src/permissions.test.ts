@@ -36,6 +36,7 @@ test("an agent may make agents' calls and no other, and nobody else may make tho
   assert.deepEqual(callsOf("agent"), [
     "/ferry.v1.PeerService/Meet",
     "/ferry.v1.PeerService/Tunnel",
+    "/ferry.v1.PeerService/Probe",
   ]);
   for (const role of ["controller", "viewer", "operator"] as const) {
     assert.deepEqual(

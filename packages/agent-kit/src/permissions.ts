@@ -46,7 +46,7 @@ const TABLE: ReadonlyMap<string, Access> = new Map([
     watchMigrations: LOOK,
   }),
   ...rows(AgentServiceService, { getInfo: LOOK, listOrphans: LOOK }),
-  ...rows(PeerServiceService, { meet: AGENTS, tunnel: AGENTS }),
+  ...rows(PeerServiceService, { meet: AGENTS, tunnel: AGENTS, probe: AGENTS }),
   ...rows(HealthService, { check: "anybody", list: "anybody", watch: "anybody" }),
   ...rows(ServerReflectionService, { serverReflectionInfo: "anybody" }),
 ]);

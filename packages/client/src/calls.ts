@@ -114,7 +114,13 @@ export class Calls {
     const { from, migrationId, guestId } = this.options;
     return from.source.unary(
       SourceServiceService.begin,
-      { expectedAgentId: this.#sourceAgentId, migrationId, guestId, validateOnly: false },
+      {
+        expectedAgentId: this.#sourceAgentId,
+        migrationId,
+        guestId,
+        validateOnly: false,
+        path: undefined,
+      },
       this.#limits(leftMs),
     );
   }

@@ -44,6 +44,22 @@ test("check lists every blocker of both ends, and leases and prepares nothing", 
   assert.equal(open?.$case === "open" && open.value.validateOnly, true);
 });
 
+test("check has the source try the way to the destination that answered", async () => {
+  const blocked = { reason: "PATH_BLOCKED", subject: "10.0.0.2:49152", description: "a firewall" };
+  const { agents, host } = await pair({
+    begin: ["ok"],
+    prepare: [["validated", "ok"]],
+    path: { address: "", connectUs: 0, blockers: [blocked] },
+  });
+  const { path } = await check({ guestId: "vm1", from: host, to: host, network: "storage" });
+  assert.deepEqual(path?.blockers, [blocked]);
+  assert.deepEqual(agents.requests.begin[1]?.path, {
+    destinationAddress: agents.destination,
+    destinationAgentId: "b/destination",
+    network: "storage",
+  });
+});
+
 test("check throws what an agent would not judge", async () => {
   const { host } = await pair({ begin: [fault("GUEST_UNKNOWN")] });
   await assert.rejects(check({ guestId: "vm1", from: host, to: host }), /GUEST_UNKNOWN/);

@@ -15,6 +15,7 @@ import {
   type FaultReason,
   FinishOrder,
   type FinishRequest,
+  type PathFound,
   type PerformRequest,
   type PerformResponse,
   type PrepareRequest,
@@ -68,6 +69,8 @@ export interface Script {
   /** Names of the guests that live on the source. */
   guests?: string[];
   /** What stands in the way at either end, for validate_only. */
+  /** What trying the way between them comes to. */
+  path?: PathFound;
   blockers?: { source?: Blocker[]; destination?: Blocker[] };
 }
 
@@ -205,6 +208,7 @@ export class FakeAgents {
       },
       leaseMs: this.script.leaseMs ?? 60_000,
       blockers: this.script.blockers?.source ?? [],
+      path: this.script.path,
     };
   }
 
@@ -269,7 +273,8 @@ const ABORTS = {
 
 function prepareEvent(word: string, blockers: Blocker[]): PrepareResponse {
   const agentId = "b/destination";
-  if (word === "validated") return { agentId, event: { $case: "validated", value: { blockers } } };
+  if (word === "validated")
+    return { agentId, event: { $case: "validated", value: { blockers, peerAddress: "" } } };
   if (word === "prepared") {
     const value = {
       peerAddress: "",

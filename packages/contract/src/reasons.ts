@@ -261,6 +261,15 @@ export const BLOCKERS = {
     meaning: "The destination's configuration does not allow that transport.",
     next: "Ask for an encrypted transport, or have the configuration allow this one by name.",
   },
+  PATH_BLOCKED: {
+    meaning:
+      "The source host could not exchange bytes with the destination's migration port; the description says how it failed.",
+    next: "Open the port range between the hosts (migration.port_first to port_last), or mend route or MTU; then check again.",
+  },
+  PEER_UNREACHABLE: {
+    meaning: "The source agent cannot reach the destination agent, which Meet needs.",
+    next: "Check the address as the source sees it, the firewall, and the certificates.",
+  },
   NETWORK_UNKNOWN: {
     meaning: "The destination has no network of that name or address for guests to arrive on.",
     next: "Ask for one that the description lists, or have the host's configuration add it.",

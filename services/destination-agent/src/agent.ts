@@ -46,6 +46,7 @@ import { migrationsKnown } from "./migrations.js";
 import { orphansOf } from "./orphans.js";
 import { Ports } from "./ports.js";
 import { prepareHandler } from "./prepare.js";
+import { probeHandler } from "./probe.js";
 import { recover } from "./recover.js";
 import { openDestinationStore } from "./store.js";
 import { tellArrivals } from "./told.js";
@@ -151,6 +152,7 @@ export async function startDestinationAgent(
         grpc.addService(PeerServiceService, {
           meet: bidi(meetHandler(arrivals, agentId, config.timeouts.beatMs)),
           tunnel: elsewhere,
+          probe: serverStream(probeHandler(host, agentId)),
         });
         const migrations = migrationHandlers(migrationsKnown(arrivals), agentId);
         grpc.addService(MigrationServiceService, {

@@ -9,6 +9,7 @@ import {
   callIdsOf,
   checkAddressee,
   checkMigrationId,
+  checkProbeNetwork,
   fromWireTransport,
   guestRunDirectory,
   invalid,
@@ -38,7 +39,6 @@ type PrepareCall = ServerDuplexStream<PrepareRequest, PrepareResponse>;
 const SHORT_DEADLINE_MS = 10 * 60_000;
 const HEARTBEAT_MIN_MS = 100;
 const HEARTBEAT_MAX_MS = 60_000;
-const NETWORK_CHARACTERS_MAX = 64;
 
 export interface PrepareOptions {
   readonly agentId: string;
@@ -71,12 +71,15 @@ async function prepare(call: PrepareCall, options: PrepareOptions): Promise<void
   const candidate = candidateOf(
     open.description,
     fromWireTransport(open.transport),
-    checkNetwork(open.network),
+    checkProbeNetwork(open.network),
   );
 
   if (open.validateOnly) {
     const blockers = await findBlockers(candidate, host, arrivals);
-    call.write({ agentId, event: { $case: "validated", value: { blockers } } });
+    call.write({
+      agentId,
+      event: { $case: "validated", value: { blockers, peerAddress: options.advertise } },
+    });
     call.end();
     return;
   }
@@ -120,11 +123,6 @@ function checkHeartbeat(intervalMs: number): void {
       `0, or ${HEARTBEAT_MIN_MS} to ${HEARTBEAT_MAX_MS}, not ${intervalMs}`,
     );
   }
-}
-
-function checkNetwork(network: string): string {
-  if (network.length <= NETWORK_CHARACTERS_MAX) return network;
-  throw invalid("network", `a name or an address, at most ${NETWORK_CHARACTERS_MAX} characters`);
 }
 
 /** Accepts the guest, or throws with every reason against it. Two callers cannot both be accepted. */

@@ -7,6 +7,7 @@ import {
   checkAddressee,
   checkGuestId,
   checkMigrationId,
+  invalid,
   toWireAccelerator,
   toWireSpec,
 } from "@ferry/agent-kit";
@@ -22,6 +23,7 @@ import { migrationBlockers } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
 import { Departure } from "./departure.js";
 import type { Departures } from "./departures.js";
+import { findPath } from "./path.js";
 import type { Resident } from "./resident.js";
 import type { Residents } from "./residents.js";
 
@@ -51,9 +53,14 @@ export function beginHandler(options: BeginOptions) {
     if (options.draining()) {
       throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
     }
-    return residents.turns.take(guestId, () =>
+    if (request.path !== undefined && !request.validateOnly) {
+      throw invalid("path", "only with validate_only");
+    }
+    const begun = await residents.turns.take(guestId, () =>
       begin(migrationId, guestId, { validateOnly: request.validateOnly, traceparent }, options),
     );
+    const path = request.path && (await findPath(request.path, options.departures.host));
+    return { ...begun, path };
   };
 }
 
@@ -62,7 +69,7 @@ async function begin(
   guestId: string,
   { validateOnly, traceparent }: { validateOnly: boolean; traceparent: string | undefined },
   options: BeginOptions,
-): Promise<BeginResponse> {
+): Promise<Omit<BeginResponse, "path">> {
   const { agentId, residents, departures } = options;
   // First: a guest that has left is not here any more, and its migration is over all the same.
   refuseOther(migrationId, guestId, departures);

@@ -5,6 +5,7 @@
  */
 import {
   type CallContext,
+  checkAddress,
   checkAddressee,
   checkMigrationId,
   invalid,
@@ -24,8 +25,6 @@ const DOWNTIME_MAX_MS = 60_000;
 const TIMEOUT_MAX_MS = 24 * 24 * 60 * 60 * 1_000;
 /** Numbers are sent at most this often, in milliseconds. */
 const PROGRESS_MS = 200;
-const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/;
-const AGENT_ID = /^[a-z0-9.-]{1,64}\/destination$/;
 /** Phases from which on the two agents have met. */
 const UNMET: ReadonlySet<string> = new Set(["idle", "begun", "meeting"]);
 
@@ -101,14 +100,7 @@ function over(migrationId: string, verdict: Verdict, reason: string): Fault {
 }
 
 function checkAim(request: PerformRequest) {
-  const { destinationAddress, destinationAgentId } = request;
-  const port = Number(ADDRESS.exec(destinationAddress)?.[2]);
-  if (!(port >= 1 && port <= 65_535)) {
-    throw invalid("destination_address", '"host:port" or "[ipv6]:port" is wanted');
-  }
-  if (!AGENT_ID.test(destinationAgentId)) {
-    throw invalid("destination_agent_id", 'the agent_id that Prepare answered, "HOST/destination"');
-  }
+  const { destinationAddress, destinationAgentId } = checkAddress(request);
   if (request.downtimeLimitMs > DOWNTIME_MAX_MS) {
     throw invalid("downtime_limit_ms", `at most ${DOWNTIME_MAX_MS}`);
   }

@@ -48,7 +48,7 @@ if (text !== undefined && process.argv[1]?.endsWith("controller-main.js")) {
 
 async function hold(guestId: string, from: Agent, to: Agent, options: ControllerOptions) {
   const migrationId = randomUUID();
-  const begun = { expectedAgentId: "", migrationId, guestId, validateOnly: false };
+  const begun = { expectedAgentId: "", migrationId, guestId, validateOnly: false, path: undefined };
   const { description } = await patiently(() => from.unary(SourceServiceService.begin, begun));
   const prepared = await prepare(to, {
     expectedAgentId: "",

@@ -421,6 +421,7 @@ describe("a deadline", () => {
       migrationId: steps.migrationId,
       guestId: "settled",
       validateOnly: false,
+      path: undefined,
     };
     await assert.rejects(
       host(1).client.source.unary(SourceServiceService.begin, request, { timeoutMs: -1 }),

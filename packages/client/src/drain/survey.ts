@@ -108,6 +108,7 @@ async function ask(
         migrationId,
         guestId,
         validateOnly: true,
+        path: undefined,
       },
       { timeoutMs: ASK_MS },
     );

@@ -84,6 +84,8 @@ export {
 } from "./ferry/v1/migration_service.js";
 export {
   SourceWord,
+  ProbeRequest,
+  ProbeResponse,
   MeetRequest,
   MeetResponse,
   MeetEndpoint,
@@ -97,6 +99,8 @@ export {
 export {
   AbortOutcome,
   BeginRequest,
+  PathAsked,
+  PathFound,
   BeginResponse,
   PerformRequest,
   PerformResponse,

@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { EXIT, EXIT_HELP } from "../exit.js";
 import { at, blockerLine } from "../failure.js";
 import { type Shell, withFleet } from "../shell.js";
+import { formatDuration } from "../units.js";
 
 interface Flags {
   readonly from?: string;
@@ -17,7 +18,7 @@ export function addCheck(program: Command, shell: Shell): void {
   program
     .command("check")
     .description(
-      "Says whether a guest could move, and lists everything in its way, at both ends. Nothing happens.",
+      "Says whether a guest could move, and lists everything in its way, at both ends and between them: the source really connects to a port of the destination. Nothing else happens.",
     )
     .argument("<guest>", "the guest's name")
     .requiredOption("--to <host>", "where it would go")
@@ -35,16 +36,22 @@ export function addCheck(program: Command, shell: Shell): void {
         const target = fleet.host(to);
         const from = flags.from ?? (await fleet.find(guestId));
         const options = { guestId, from: fleet.host(from), to: target, transport, network };
-        const { source, destination } = await at(
+        const { source, destination, path } = await at(
           `${guestId} from ${from} to ${to}`,
           check(options),
         );
-        const blocked = source.length + destination.length > 0;
+        const blocked = source.length + destination.length + (path?.blockers.length ?? 0) > 0;
         if (flags.json) {
-          shell.json({ guestId, from, to, movable: !blocked, source, destination });
+          shell.json({ guestId, from, to, movable: !blocked, source, destination, path });
         } else {
           tell(shell, `in the way on ${from}`, source);
           tell(shell, `in the way on ${to}`, destination);
+          tell(shell, `in the way between ${from} and ${to}`, path?.blockers ?? []);
+          if (path !== undefined && path.address !== "") {
+            shell.print(
+              `${from} reached ${path.address} on ${to} in ${formatDuration(path.connectMs)}`,
+            );
+          }
           if (!blocked)
             shell.print(`nothing stands in the way of ${guestId} moving from ${from} to ${to}`);
         }

@@ -59,6 +59,7 @@ export class Steps {
       migrationId: this.migrationId,
       guestId: this.guestId,
       validateOnly: false,
+      path: undefined,
     };
     const answer = await this.from.client.source.unary(SourceServiceService.begin, request, LIMIT);
     this.description = answer.description;

@@ -135,6 +135,8 @@ export interface PreparePhase {
 export interface PrepareValidated {
   /** Everything that stands in the way. */
   blockers: Blocker[];
+  /** As in PreparePrepared. */
+  peerAddress: string;
 }
 
 /** The guest has landed. */
@@ -781,13 +783,16 @@ export const PreparePhase: MessageFns<PreparePhase> = {
 };
 
 function createBasePrepareValidated(): PrepareValidated {
-  return { blockers: [] };
+  return { blockers: [], peerAddress: "" };
 }
 
 export const PrepareValidated: MessageFns<PrepareValidated> = {
   encode(message: PrepareValidated, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.blockers) {
       Blocker.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.peerAddress !== "") {
+      writer.uint32(18).string(message.peerAddress);
     }
     return writer;
   },
@@ -813,6 +818,14 @@ export const PrepareValidated: MessageFns<PrepareValidated> = {
             message.blockers.push(Blocker.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -831,6 +844,7 @@ export const PrepareValidated: MessageFns<PrepareValidated> = {
   fromPartial<I extends Exact<DeepPartial<PrepareValidated>, I>>(object: I): PrepareValidated {
     const message = createBasePrepareValidated();
     message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    message.peerAddress = object.peerAddress ?? "";
     return message;
   },
 };

@@ -12,7 +12,9 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientOptions,
+  type ClientReadableStream,
   type handleBidiStreamingCall,
+  type handleServerStreamingCall,
   makeGenericClientConstructor,
   type Metadata,
   type UntypedServiceImplementation,
@@ -33,6 +35,22 @@ export enum SourceWord {
   BEREFT = 2,
   /** RECALLED - It will never release: kill yours. */
   RECALLED = 3,
+}
+
+export interface ProbeRequest {
+  /** As in PrepareOpen. */
+  network: string;
+}
+
+export interface ProbeResponse {
+  /** The destination agent. */
+  destinationAgentId: string;
+  /** As in MeetEndpoint. */
+  host: string;
+  /** TCP port. */
+  port: number;
+  /** SECRET. What to say there first: 64 hexadecimal digits, good for this probe alone. */
+  token: string;
 }
 
 export interface MeetRequest {
@@ -123,6 +141,152 @@ export interface TunnelResponse {
    */
   data: Buffer;
 }
+
+function createBaseProbeRequest(): ProbeRequest {
+  return { network: "" };
+}
+
+export const ProbeRequest: MessageFns<ProbeRequest> = {
+  encode(message: ProbeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.network !== "") {
+      writer.uint32(10).string(message.network);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ProbeRequest>, I>>(base?: I): ProbeRequest {
+    return ProbeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProbeRequest>, I>>(object: I): ProbeRequest {
+    const message = createBaseProbeRequest();
+    message.network = object.network ?? "";
+    return message;
+  },
+};
+
+function createBaseProbeResponse(): ProbeResponse {
+  return { destinationAgentId: "", host: "", port: 0, token: "" };
+}
+
+export const ProbeResponse: MessageFns<ProbeResponse> = {
+  encode(message: ProbeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.destinationAgentId !== "") {
+      writer.uint32(10).string(message.destinationAgentId);
+    }
+    if (message.host !== "") {
+      writer.uint32(18).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    if (message.token !== "") {
+      writer.uint32(34).string(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.destinationAgentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ProbeResponse>, I>>(base?: I): ProbeResponse {
+    return ProbeResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProbeResponse>, I>>(object: I): ProbeResponse {
+    const message = createBaseProbeResponse();
+    message.destinationAgentId = object.destinationAgentId ?? "";
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    message.token = object.token ?? "";
+    return message;
+  },
+};
 
 function createBaseMeetRequest(): MeetRequest {
   return {
@@ -768,6 +932,19 @@ export const PeerServiceService = {
     responseSerialize: (value: TunnelResponse): Buffer => Buffer.from(TunnelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TunnelResponse => TunnelResponse.decode(value),
   },
+  /**
+   * Probe listens for a moment on a port on which a guest's memory might arrive, so that a source can find out whether it
+   * gets there. One answer, then nothing until the caller hangs up, which ends it.
+   */
+  probe: {
+    path: "/ferry.v1.PeerService/Probe" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ProbeRequest): Buffer => Buffer.from(ProbeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ProbeRequest => ProbeRequest.decode(value),
+    responseSerialize: (value: ProbeResponse): Buffer => Buffer.from(ProbeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ProbeResponse => ProbeResponse.decode(value),
+  },
 } as const;
 
 export interface PeerServiceServer extends UntypedServiceImplementation {
@@ -781,6 +958,11 @@ export interface PeerServiceServer extends UntypedServiceImplementation {
    * at the address `met` names.
    */
   tunnel: handleBidiStreamingCall<TunnelRequest, TunnelResponse>;
+  /**
+   * Probe listens for a moment on a port on which a guest's memory might arrive, so that a source can find out whether it
+   * gets there. One answer, then nothing until the caller hangs up, which ends it.
+   */
+  probe: handleServerStreamingCall<ProbeRequest, ProbeResponse>;
 }
 
 export interface PeerServiceClient extends Client {
@@ -798,6 +980,16 @@ export interface PeerServiceClient extends Client {
   tunnel(): ClientDuplexStream<TunnelRequest, TunnelResponse>;
   tunnel(options: Partial<CallOptions>): ClientDuplexStream<TunnelRequest, TunnelResponse>;
   tunnel(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<TunnelRequest, TunnelResponse>;
+  /**
+   * Probe listens for a moment on a port on which a guest's memory might arrive, so that a source can find out whether it
+   * gets there. One answer, then nothing until the caller hangs up, which ends it.
+   */
+  probe(request: ProbeRequest, options?: Partial<CallOptions>): ClientReadableStream<ProbeResponse>;
+  probe(
+    request: ProbeRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ProbeResponse>;
 }
 
 export const PeerServiceClient = makeGenericClientConstructor(

@@ -47,6 +47,34 @@ export interface BeginRequest {
   guestId: string;
   /** True: take no lease; only list what would stand in the way. */
   validateOnly: boolean;
+  /** Only with validate_only: also prove that this host can reach that destination. */
+  path: PathAsked | undefined;
+}
+
+/**
+ * The way to a destination, to be tried with real connections: to its agent, and to a port on which memory
+ * would arrive.
+ */
+export interface PathAsked {
+  /** "host:port" of the destination agent, as the source agent can reach it. */
+  destinationAddress: string;
+  /** The destination agent that is meant. */
+  destinationAgentId: string;
+  /** As in PrepareOpen. */
+  network: string;
+}
+
+/** What became of it. */
+export interface PathFound {
+  /**
+   * "host:port" on which the destination listened and bytes were exchanged; empty if it did not come to that, for a
+   * blocker or because the destination agent is too old to be asked.
+   */
+  address: string;
+  /** How long connecting took, in microseconds. */
+  connectUs: number;
+  /** Everything that stands in the way. */
+  blockers: Blocker[];
 }
 
 export interface BeginResponse {
@@ -60,6 +88,8 @@ export interface BeginResponse {
   leaseMs: number;
   /** Everything that stands in the way. Without validate_only a blocker is an error instead. */
   blockers: Blocker[];
+  /** Answer to BeginRequest.path. */
+  path: PathFound | undefined;
 }
 
 export interface PerformRequest {
@@ -191,7 +221,7 @@ export interface AbortResponse {
 }
 
 function createBaseBeginRequest(): BeginRequest {
-  return { expectedAgentId: "", migrationId: "", guestId: "", validateOnly: false };
+  return { expectedAgentId: "", migrationId: "", guestId: "", validateOnly: false, path: undefined };
 }
 
 export const BeginRequest: MessageFns<BeginRequest> = {
@@ -207,6 +237,9 @@ export const BeginRequest: MessageFns<BeginRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.path !== undefined) {
+      PathAsked.encode(message.path, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -256,6 +289,14 @@ export const BeginRequest: MessageFns<BeginRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = PathAsked.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -277,12 +318,171 @@ export const BeginRequest: MessageFns<BeginRequest> = {
     message.migrationId = object.migrationId ?? "";
     message.guestId = object.guestId ?? "";
     message.validateOnly = object.validateOnly ?? false;
+    message.path = (object.path !== undefined && object.path !== null) ? PathAsked.fromPartial(object.path) : undefined;
+    return message;
+  },
+};
+
+function createBasePathAsked(): PathAsked {
+  return { destinationAddress: "", destinationAgentId: "", network: "" };
+}
+
+export const PathAsked: MessageFns<PathAsked> = {
+  encode(message: PathAsked, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.destinationAddress !== "") {
+      writer.uint32(10).string(message.destinationAddress);
+    }
+    if (message.destinationAgentId !== "") {
+      writer.uint32(18).string(message.destinationAgentId);
+    }
+    if (message.network !== "") {
+      writer.uint32(26).string(message.network);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathAsked {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathAsked();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.destinationAddress = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destinationAgentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PathAsked>, I>>(base?: I): PathAsked {
+    return PathAsked.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PathAsked>, I>>(object: I): PathAsked {
+    const message = createBasePathAsked();
+    message.destinationAddress = object.destinationAddress ?? "";
+    message.destinationAgentId = object.destinationAgentId ?? "";
+    message.network = object.network ?? "";
+    return message;
+  },
+};
+
+function createBasePathFound(): PathFound {
+  return { address: "", connectUs: 0, blockers: [] };
+}
+
+export const PathFound: MessageFns<PathFound> = {
+  encode(message: PathFound, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.connectUs !== 0) {
+      writer.uint32(16).uint32(message.connectUs);
+    }
+    for (const v of message.blockers) {
+      Blocker.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathFound {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathFound();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.connectUs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.blockers.push(Blocker.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PathFound>, I>>(base?: I): PathFound {
+    return PathFound.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PathFound>, I>>(object: I): PathFound {
+    const message = createBasePathFound();
+    message.address = object.address ?? "";
+    message.connectUs = object.connectUs ?? 0;
+    message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseBeginResponse(): BeginResponse {
-  return { agentId: "", description: undefined, leaseMs: 0, blockers: [] };
+  return { agentId: "", description: undefined, leaseMs: 0, blockers: [], path: undefined };
 }
 
 export const BeginResponse: MessageFns<BeginResponse> = {
@@ -298,6 +498,9 @@ export const BeginResponse: MessageFns<BeginResponse> = {
     }
     for (const v of message.blockers) {
       Blocker.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.path !== undefined) {
+      PathFound.encode(message.path, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -347,6 +550,14 @@ export const BeginResponse: MessageFns<BeginResponse> = {
             message.blockers.push(Blocker.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = PathFound.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -370,6 +581,7 @@ export const BeginResponse: MessageFns<BeginResponse> = {
       : undefined;
     message.leaseMs = object.leaseMs ?? 0;
     message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    message.path = (object.path !== undefined && object.path !== null) ? PathFound.fromPartial(object.path) : undefined;
     return message;
   },
 };

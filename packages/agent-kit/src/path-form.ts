@@ -1,0 +1,26 @@
+/* How a way to a destination is written, wherever a caller gives one. */
+import { invalid } from "./wire.js";
+
+const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/;
+const AGENT_ID = /^[a-z0-9.-]{1,64}\/destination$/;
+const NETWORK_CHARACTERS_MAX = 64;
+
+/** Refuses an address or an agent id that cannot be one. */
+export function checkAddress<
+  Aim extends { readonly destinationAddress: string; readonly destinationAgentId: string },
+>(aim: Aim): Aim {
+  const port = Number(ADDRESS.exec(aim.destinationAddress)?.[2]);
+  if (!(port >= 1 && port <= 65_535)) {
+    throw invalid("destination_address", '"host:port" or "[ipv6]:port" is wanted');
+  }
+  if (!AGENT_ID.test(aim.destinationAgentId)) {
+    throw invalid("destination_agent_id", 'the agent_id that Prepare answered, "HOST/destination"');
+  }
+  return aim;
+}
+
+/** Refuses what cannot be the name or the address of a network. */
+export function checkProbeNetwork(network: string): string {
+  if (network.length <= NETWORK_CHARACTERS_MAX) return network;
+  throw invalid("network", `a name or an address, at most ${NETWORK_CHARACTERS_MAX} characters`);
+}

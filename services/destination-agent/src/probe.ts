@@ -1,0 +1,91 @@
+/*
+ * Probe: listens for a moment where an arriving guest's memory would come in, for one source agent that
+ * wants to know whether it could get there. The port is reserved all the while and for a while longer:
+ * a packet of the probe that comes late must not find a QEMU there, whose monitor would freeze.
+ */
+import { randomBytes } from "node:crypto";
+import { checkProbeNetwork, listenForProbe, type ProbeListener } from "@ferry/agent-kit";
+import { Fault, type ProbeRequest, type ProbeResponse } from "@ferry/contract";
+import type { AdmissionHost } from "./admission.js";
+import { placeFor } from "./networks.js";
+
+/** A source that says nothing more is not waited for any longer, in milliseconds. */
+const OPEN_MS = 10_000;
+/** A port that was listened on in vain stays reserved for as long as a late packet may be under way. */
+const QUIET_MS = 5_000;
+
+export function probeHandler(host: AdmissionHost, agentId: string) {
+  let open = 0;
+  return async function* (
+    request: ProbeRequest,
+    { signal }: { signal: AbortSignal },
+  ): AsyncGenerator<ProbeResponse> {
+    const { probesMax } = host.config.limits;
+    if (open >= probesMax) {
+      throw new Fault("NO_SLOT", `as many paths as this host probes at once (${probesMax})`, {
+        retryAfterMs: 2_000,
+      });
+    }
+    open += 1;
+    try {
+      yield* probe(request, { host, agentId, signal });
+    } finally {
+      open -= 1;
+    }
+  };
+}
+
+async function* probe(
+  request: ProbeRequest,
+  { host, agentId, signal }: { host: AdmissionHost; agentId: string; signal: AbortSignal },
+): AsyncGenerator<ProbeResponse> {
+  const network = checkProbeNetwork(request.network);
+  const place = placeFor(network, host.config.migration);
+  if ("reason" in place) throw unfit(place.reason, network || "default", place.description);
+  const token = randomBytes(32).toString("hex");
+  const { port, listener } = await listen(host, place.listenHost, token);
+  let exchanged = false;
+  void listener.exchanged.then(() => {
+    exchanged = true;
+  });
+  try {
+    yield { destinationAgentId: agentId, host: place.advertiseHost, port, token };
+    await hungUp(AbortSignal.any([signal, AbortSignal.timeout(OPEN_MS)]));
+  } finally {
+    listener.close();
+    if (exchanged) host.ports.giveBack(port);
+    else setTimeout(() => host.ports.giveBack(port), QUIET_MS).unref();
+  }
+}
+
+async function listen(
+  { ports }: AdmissionHost,
+  listenHost: string,
+  token: string,
+): Promise<{ port: number; listener: ProbeListener }> {
+  for (const port of ports.free()) {
+    ports.take(port);
+    try {
+      return { port, listener: await listenForProbe(listenHost, port, token) };
+    } catch (error) {
+      ports.giveBack(port);
+      const { code, message } = error as NodeJS.ErrnoException; // `listen` rejects with these
+      if (code === "EADDRINUSE") continue;
+      throw unfit("NETWORK_DOWN", listenHost, `cannot listen there: ${message}`);
+    }
+  }
+  throw new Fault("NO_PORT", "every port for incoming migrations is in use", {
+    retryAfterMs: 5_000,
+  });
+}
+
+function unfit(reason: string, subject: string, description: string): Fault {
+  return new Fault("HOST_UNFIT", description, { blockers: [{ reason, subject, description }] });
+}
+
+function hungUp(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
