@@ -230,6 +230,7 @@ export async function startSourceAgent(
         store,
         audit,
         dialPeer: (address: string, peerId: string) => peers.open(address, peerId),
+        dialPeerAnew: (address: string, id: string) => peers.dial(address, id),
         tunnelSecurity: tunnelSecurity(certificates, policy),
         hostOf: (address: string) => splitAddress(address).host,
         transportOf: fromWireTransport,

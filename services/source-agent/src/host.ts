@@ -1,5 +1,5 @@
 import type { Config, Logger, Metrics, PeerLine, Traces, Transport } from "@ferry/agent-kit";
-import type { Verdict, Transport as WireTransport } from "@ferry/contract";
+import type { PeerServiceClient, Verdict, Transport as WireTransport } from "@ferry/contract";
 import type { AuditLog } from "@ferry/store";
 import type { Security } from "@ferry/tunnel";
 import type { Departure } from "./departure.js";
@@ -16,6 +16,8 @@ export interface Host {
   readonly audit: AuditLog;
   /** A line to the destination agent's PeerService; its certificate must be that agent's. */
   dialPeer(address: string, agentId: string): PeerLine;
+  /** The same on a connection made for this caller alone: proves that one can be made now. */
+  dialPeerAnew(address: string, agentId: string): PeerServiceClient;
   /** TLS for a tunnel that only `destinationAgentId` may accept. */
   tunnelSecurity(destinationAgentId: string): Security;
   /** The host part of "host:port". */

@@ -20,10 +20,10 @@ const PEER_MS = 5_000;
 
 export async function findPath(
   asked: PathAsked,
-  host: Pick<Departures["host"], "dialPeer" | "hostOf">,
+  host: Pick<Departures["host"], "dialPeerAnew" | "hostOf">,
 ): Promise<PathFound> {
   const { destinationAddress, destinationAgentId } = checkAddress(asked);
-  const client = host.dialPeer(destinationAddress, destinationAgentId);
+  const client = host.dialPeerAnew(destinationAddress, destinationAgentId);
   const call = client.probe({ network: asked.network }, { deadline: Date.now() + 3 * PEER_MS });
   try {
     const answer = await first(call);
@@ -40,7 +40,7 @@ export async function findPath(
   }
 }
 
-type Call = ReturnType<ReturnType<Departures["host"]["dialPeer"]>["probe"]>;
+type Call = ReturnType<ReturnType<Departures["host"]["dialPeerAnew"]>["probe"]>;
 
 /** The first answer, or why there is none. */
 function first(call: Call): Promise<ProbeResponse | Error> {
