@@ -102,6 +102,7 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     port,
     connectionsMax: config.limits.connectionsMax,
     refused: (why, peer) => {
+      if (why === "too_many") metrics.limits.refused("connections_max");
       metrics.connectionsRefused.inc({ why });
       turnedAway(why, peer);
     },
@@ -119,6 +120,12 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     },
   });
   log.info({ address: `${host}:${listener.port}`, secure }, "listening");
+  const { limits } = config;
+  metrics.limits.add({
+    connections_max: { max: () => limits.connectionsMax, used: () => listener.connections.open },
+    streams_max: { max: () => limits.streamsMax },
+    message_bytes_max: { max: () => limits.messageBytesMax },
+  });
   return {
     port: listener.port,
     healthPort: probes?.port,

@@ -136,6 +136,10 @@ const schema = z.strictObject({
     .strictObject({
       arrivals_max: count.default(16),
       departures_max: count.default(16),
+      arrivals_per_caller_max: count.default(16),
+      departures_per_caller_max: count.default(16),
+      guests_max: count.default(1_024),
+      endings_max: count.default(100_000),
       probes_max: count.default(4),
       bandwidth_bytes_per_second: bandwidth.nullable().default(null),
       incoming_bandwidth_bytes_per_second: bandwidth.nullable().default(null),

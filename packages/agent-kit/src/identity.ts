@@ -55,6 +55,11 @@ export function identityIn(
   return { kind: "certificate", name, roles, hostId, policy: policy.source };
 }
 
+/** Whom a limit per caller counts for. Over plaintext nobody can be told from anybody. */
+export function callerName(peer: PeerIdentity): string {
+  return peer.kind === "plaintext" ? "plaintext" : peer.name;
+}
+
 /** Throws unless the caller may make the call at `path`. Over plaintext everybody may. */
 export function requireCall(peer: PeerIdentity, path: string): void {
   const access = accessTo(path);

@@ -9,7 +9,14 @@ export { DiskHealth } from "./disk-health.js";
 export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";
 export { everyHour } from "./every-hour.js";
-export { hostIdOfAgent, type PeerIdentity, requireAsk } from "./identity.js";
+export {
+  callerName,
+  hostIdOfAgent,
+  type PeerIdentity,
+  peerIdentity,
+  requireAsk,
+} from "./identity.js";
+export { mostPerCaller } from "./limit-metrics.js";
 export { type Log, type Logger, makeLogger, openLog } from "./logs.js";
 export { measuredDisk } from "./measured-disk.js";
 export { type CallMetrics, type Metrics, makeMetrics, tellBuild } from "./metrics.js";

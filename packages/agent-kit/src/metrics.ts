@@ -11,6 +11,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import { bandwidthMetrics } from "./bandwidth-metrics.js";
 import type { AgentRole } from "./config.js";
 import { configMetrics } from "./config-metrics.js";
+import { limitMetrics } from "./limit-metrics.js";
 import { journalMetrics } from "./measured-disk.js";
 import { registerMigrationMetrics } from "./migration-metrics.js";
 import { MigrationSeries } from "./migration-series.js";
@@ -233,6 +234,7 @@ export function makeMetrics({
       registers,
     }),
     config: configMetrics(registers),
+    limits: limitMetrics(registers),
     bandwidth: bandwidthMetrics(role, registers),
     calls: callMetrics(registers),
   };

@@ -25,13 +25,14 @@ export interface Candidate {
   readonly transport: Transport;
   /** As the caller named it; empty: the default. */
   readonly network: string;
+  /** Who wants to bring it, as its certificate says. */
+  readonly caller: string;
 }
 
 /** Reads a description and refuses a malformed one. */
 export function candidateOf(
   description: GuestDescription | undefined,
-  transport: Transport,
-  network: string,
+  { transport, network, caller }: Pick<Candidate, "transport" | "network" | "caller">,
 ): Candidate {
   if (description === undefined) throw invalid("description", "the guest, as Begin described it");
   const { sourceAgentId, sourceHostId } = description;
@@ -52,6 +53,7 @@ export function candidateOf(
     sourceHostId,
     transport,
     network,
+    caller,
   };
 }
 
@@ -75,6 +77,66 @@ export async function findBlockers(
 ): Promise<Blocker[]> {
   const found = await Promise.all(FINDERS.map((find) => find(candidate, host, arrivals)));
   return found.flat();
+}
+
+/** What admission may say no to because of others: looked at again, alone, before a guest is accepted. */
+export async function findFull(
+  { spec, caller }: Candidate,
+  { config, store }: AdmissionHost,
+  arrivals: Arrivals,
+): Promise<Blocker[]> {
+  const { arrivalsMax, arrivalsPerCallerMax, guestsMax, endingsMax } = config.limits;
+  const living = await store.guestCount();
+  const free = await memoryFreeBytes(config, arrivals);
+  const wanted = spec.memoryBytes + QEMU_OVERHEAD_BYTES;
+  const underWay = arrivals.underWay(); // the last thing looked at: nobody comes in between
+  const theirs = underWay.filter((each) => each.caller === caller).length;
+  return [
+    wanted <= free
+      ? undefined
+      : blocker(
+          "MEMORY_SHORT",
+          `${wanted} bytes`,
+          `the guest wants ${wanted} bytes and ${Math.max(0, free)} are free here`,
+        ),
+    underWay.length < arrivalsMax
+      ? undefined
+      : blocker(
+          "NO_SLOT",
+          "arrivals_max",
+          `as many guests as this host takes are arriving (${arrivalsMax})`,
+        ),
+    theirs < arrivalsPerCallerMax
+      ? undefined
+      : blocker(
+          "NO_SLOT",
+          "arrivals_per_caller_max",
+          `${caller} has as many guests arriving as one caller may have (${arrivalsPerCallerMax})`,
+        ),
+    living + underWay.length < guestsMax
+      ? undefined
+      : blocker(
+          "NO_SLOT",
+          "guests_max",
+          `as many guests as this host takes live here or are arriving (${guestsMax})`,
+        ),
+    arrivals.endedCount < endingsMax
+      ? undefined
+      : blocker(
+          "NO_SLOT",
+          "endings_max",
+          `as many ended migrations as are remembered (${endingsMax}) wait to be forgotten`,
+        ),
+  ].filter((each) => each !== undefined);
+}
+
+/** The limits that blockers name, for the metric. */
+export function limitsIn(blockers: readonly Blocker[]): string[] {
+  return blockers.flatMap(({ reason, subject }) => {
+    if (reason === "NO_SLOT") return [subject];
+    if (reason === "NO_PORT") return ["ports"];
+    return reason === "MEMORY_SHORT" ? ["memory_reserve_bytes"] : [];
+  });
 }
 
 const FINDERS: readonly Finder[] = [
@@ -138,26 +200,7 @@ const FINDERS: readonly Finder[] = [
     }
   },
 
-  async ({ spec }, { config }, arrivals) => {
-    const free = await memoryFreeBytes(config, arrivals);
-    const wanted = spec.memoryBytes + QEMU_OVERHEAD_BYTES;
-    return wanted <= free
-      ? []
-      : [
-          blocker(
-            "MEMORY_SHORT",
-            `${wanted} bytes`,
-            `the guest wants ${wanted} bytes and ${Math.max(0, free)} are free here`,
-          ),
-        ];
-  },
-
-  async (_candidate, { config }, arrivals) => {
-    const { arrivalsMax } = config.limits;
-    return arrivals.underWay().length < arrivalsMax
-      ? []
-      : [blocker("NO_SLOT", `${arrivalsMax}`, "as many guests as this host takes are arriving")];
-  },
+  (candidate, host, arrivals) => findFull(candidate, host, arrivals),
 
   async (_candidate, { ports }) =>
     ports.free().length > 0

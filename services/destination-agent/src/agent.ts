@@ -7,6 +7,7 @@ import {
   bundledQemu,
   type Config,
   type ConfigWatch,
+  callerName,
   certificatesOf,
   DiskHealth,
   everyHour,
@@ -15,8 +16,10 @@ import {
   makeMetrics,
   measuredDisk,
   migrationHandlers,
+  mostPerCaller,
   openTraces,
   orphansHandler,
+  peerIdentity,
   policyOf,
   type QemuHere,
   type RunningAgent,
@@ -145,6 +148,8 @@ export async function startDestinationAgent(
             host,
             advertise: config.advertise ?? "",
             tie: (call, heartbeatMs) => tethers.tie(call, { heartbeatMs }),
+            callerOf: (call) =>
+              callerName(peerIdentity(call, config.plaintext ? undefined : policy.current)),
             draining,
           }),
           finish: unary(finishHandler(arrivals, agentId)),
@@ -186,6 +191,26 @@ export async function startDestinationAgent(
     });
     undo.push(() => endpoint.close());
 
+    metrics.limits.add({
+      arrivals_max: {
+        max: () => config.limits.arrivalsMax,
+        used: () => arrivals.underWay().length,
+      },
+      arrivals_per_caller_max: {
+        max: () => config.limits.arrivalsPerCallerMax,
+        used: () => mostPerCaller(arrivals.underWay().map(({ caller }) => caller)),
+      },
+      guests_max: {
+        max: () => config.limits.guestsMax,
+        used: async () => (await store.guestCount()) + arrivals.underWay().length,
+      },
+      endings_max: { max: () => config.limits.endingsMax, used: () => arrivals.endedCount },
+      memory_reserve_bytes: { max: () => config.limits.memoryReserveBytes },
+      ports: {
+        max: () => host.ports.last - host.ports.first + 1,
+        used: () => host.ports.last - host.ports.first + 1 - host.ports.free().length,
+      },
+    });
     await recover(arrivals);
     await orphans.sweepAtStart();
     server.open();

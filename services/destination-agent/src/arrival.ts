@@ -118,6 +118,8 @@ export class Arrival {
   endedAt: Date | undefined;
   /** The most the source's copy will use, in bytes per second; 0: no limit. */
   bandwidthWanted = 0;
+  /** Who prepared it, as its certificate says; empty after a restart. */
+  caller = "";
   /** A person stood in for the source: who, and why. */
   overridden: string | undefined;
   #sourceHeardAt = Number.NEGATIVE_INFINITY;

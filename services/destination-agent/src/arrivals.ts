@@ -2,7 +2,7 @@
  * All the guests that are arriving at this host, and what became of those that did. A migration id
  * names one arrival for ever; a guest can arrive only once at a time.
  */
-import { Changes, type EndingRecord } from "@ferry/agent-kit";
+import { Changes, type EndingRecord, Turns } from "@ferry/agent-kit";
 import { verdictOf } from "@ferry/protocol";
 import { removePskFile, removeRunDirectory } from "@ferry/qemu";
 import type { Arrival, ArrivalView } from "./arrival.js";
@@ -19,6 +19,8 @@ const LINGER_MS = 10_000;
 export class Arrivals {
   /** Bumped whenever any arrival changes. */
   readonly changes = new Changes();
+  /** Accepting is done one at a time. */
+  readonly turns = new Turns();
   readonly #live = new Map<string, Arrival>();
   readonly #reserved = new Set<string>();
   readonly #ended = new Map<string, ArrivalView>();
@@ -59,6 +61,11 @@ export class Arrivals {
       if (arrival.guestId === guestId && !arrival.settled) return arrival;
     }
     return undefined;
+  }
+
+  /** Ended migrations that are remembered. */
+  get endedCount(): number {
+    return this.#ended.size;
   }
 
   /** Arrivals that are not settled. */

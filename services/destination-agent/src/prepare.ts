@@ -15,6 +15,7 @@ import {
   invalid,
 } from "@ferry/agent-kit";
 import {
+  type Blocker,
   Fault,
   type PrepareOpen,
   type PrepareRequest,
@@ -28,6 +29,8 @@ import {
   type Candidate,
   candidateOf,
   findBlockers,
+  findFull,
+  limitsIn,
   refusal,
 } from "./admission.js";
 import { Arrival } from "./arrival.js";
@@ -46,6 +49,8 @@ export interface PrepareOptions {
   readonly host: AdmissionHost;
   /** "host:port" source agents are told to dial; empty: whatever address the caller used. */
   readonly advertise: string;
+  /** Who calls, for limits per caller. */
+  callerOf(call: PrepareCall): string;
   tie(call: PrepareCall, heartbeatMs: number): Tie;
   draining(): boolean;
 }
@@ -68,11 +73,11 @@ async function prepare(call: PrepareCall, options: PrepareOptions): Promise<void
   checkAddressee(open, agentId);
   const migrationId = checkMigrationId(open.migrationId);
   checkHeartbeat(open.heartbeatIntervalMs);
-  const candidate = candidateOf(
-    open.description,
-    fromWireTransport(open.transport),
-    checkProbeNetwork(open.network),
-  );
+  const candidate = candidateOf(open.description, {
+    transport: fromWireTransport(open.transport),
+    network: checkProbeNetwork(open.network),
+    caller: options.callerOf(call),
+  });
 
   if (open.validateOnly) {
     const blockers = await findBlockers(candidate, host, arrivals);
@@ -149,7 +154,23 @@ async function admit(
   const release = arrivals.reserve(migrationId, guestId);
   try {
     const blockers = await findBlockers(candidate, host, arrivals);
-    if (blockers.length > 0) throw refusal(blockers);
+    if (blockers.length > 0) throw refused(blockers);
+    return await arrivals.turns.take("admission", async () => {
+      // Others may have been accepted meanwhile.
+      const full = await findFull(candidate, host, arrivals);
+      if (full.length > 0) throw refused(full);
+      return accepted();
+    });
+  } finally {
+    release();
+  }
+
+  function refused(blockers: readonly Blocker[]): Fault {
+    for (const name of limitsIn(blockers)) host.metrics.limits.refused(name);
+    return refusal(blockers);
+  }
+
+  function accepted(): Arrival {
     const now = new Date().toISOString();
     const arrival = new Arrival(
       { ...host, settled: (settled) => arrivals.settled(settled) },
@@ -180,10 +201,9 @@ async function admit(
         },
       },
     );
+    arrival.caller = candidate.caller;
     arrivals.add(arrival);
     return arrival;
-  } finally {
-    release();
   }
 }
 

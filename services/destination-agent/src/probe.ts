@@ -16,12 +16,16 @@ const QUIET_MS = 5_000;
 
 export function probeHandler(host: AdmissionHost, agentId: string) {
   let open = 0;
+  host.metrics.limits.add({
+    probes_max: { max: () => host.config.limits.probesMax, used: () => open },
+  });
   return async function* (
     request: ProbeRequest,
     { signal }: { signal: AbortSignal },
   ): AsyncGenerator<ProbeResponse> {
     const { probesMax } = host.config.limits;
     if (open >= probesMax) {
+      host.metrics.limits.refused("probes_max");
       throw new Fault("NO_SLOT", `as many paths as this host probes at once (${probesMax})`, {
         retryAfterMs: 2_000,
       });

@@ -57,6 +57,8 @@ export interface DestinationStore {
   readonly endings: Kept<EndingRecord>;
   /** A guest of that name lives here. */
   guestExists(guestId: string): Promise<boolean>;
+  /** How many guests live here. */
+  guestCount(): Promise<number>;
   /** Lets another agent have the directory. */
   close(): void;
 }
@@ -119,6 +121,7 @@ export async function openDestinationStore(
         sweep: (now) => arrivals.sweep(now),
       },
       guestExists: (guestId) => guests.exists(guestId),
+      guestCount: async () => (await guests.ids()).length,
       close: () => lock.release(),
     };
   } catch (error) {

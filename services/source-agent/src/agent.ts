@@ -17,6 +17,7 @@ import {
   makeMetrics,
   measuredDisk,
   migrationHandlers,
+  mostPerCaller,
   openTraces,
   orphansHandler,
   PeerLines,
@@ -193,6 +194,18 @@ export async function startSourceAgent(
       },
     });
     undo.push(() => endpoint.close());
+    metrics.limits.add({
+      departures_max: {
+        max: () => config.limits.departuresMax,
+        used: () => departures.underWay().length,
+      },
+      departures_per_caller_max: {
+        max: () => config.limits.departuresPerCallerMax,
+        used: () => mostPerCaller(departures.underWay().map(({ caller }) => caller)),
+      },
+      guests_max: { max: () => config.limits.guestsMax, used: () => residents.list().length },
+      endings_max: { max: () => config.limits.endingsMax, used: () => departures.endedCount },
+    });
     void departures.bandwidth.follow();
     watch?.onChange(() => void departures.bandwidth.divideAnew());
 

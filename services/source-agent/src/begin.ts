@@ -4,6 +4,7 @@
  */
 import {
   type CallContext,
+  callerName,
   checkAddressee,
   checkGuestId,
   checkMigrationId,
@@ -45,7 +46,7 @@ export function beginHandler(options: BeginOptions) {
   const { agentId, residents } = options;
   return async (
     request: BeginRequest,
-    { traceparent }: Pick<CallContext, "traceparent">,
+    { traceparent, peer }: Pick<CallContext, "traceparent" | "peer">,
   ): Promise<BeginResponse> => {
     checkAddressee(request, agentId);
     const migrationId = checkMigrationId(request.migrationId);
@@ -57,7 +58,12 @@ export function beginHandler(options: BeginOptions) {
       throw invalid("path", "only with validate_only");
     }
     const begun = await residents.turns.take(guestId, () =>
-      begin(migrationId, guestId, { validateOnly: request.validateOnly, traceparent }, options),
+      begin(
+        migrationId,
+        guestId,
+        { validateOnly: request.validateOnly, traceparent, caller: callerName(peer) },
+        options,
+      ),
     );
     const path = request.path && (await findPath(request.path, options.departures.host));
     return { ...begun, path };
@@ -67,7 +73,11 @@ export function beginHandler(options: BeginOptions) {
 async function begin(
   migrationId: string,
   guestId: string,
-  { validateOnly, traceparent }: { validateOnly: boolean; traceparent: string | undefined },
+  {
+    validateOnly,
+    traceparent,
+    caller,
+  }: { validateOnly: boolean; traceparent: string | undefined; caller: string },
   options: BeginOptions,
 ): Promise<Omit<BeginResponse, "path">> {
   const { agentId, residents, departures } = options;
@@ -81,11 +91,11 @@ async function begin(
     throw new Fault("GUEST_UNKNOWN", `no guest ${guestId} lives on ${options.hostId}`);
   }
   const known = departures.live(migrationId);
-  const blockers = await findBlockers(resident, migrationId, departures);
+  const blockers = await findBlockers(resident, { migrationId, caller }, departures);
   const description = describe(resident, options);
   const leaseMs = departures.host.config.timeouts.leaseMs;
   if (validateOnly) return { agentId, description, leaseMs: 0, blockers };
-  if (blockers.length > 0) throw refusal(blockers);
+  if (blockers.length > 0) throw refused(blockers, departures.host.metrics.limits);
 
   if (known !== undefined) {
     if (known.phase === "begun") residents.leases.renew(known, leaseMs);
@@ -96,6 +106,9 @@ async function begin(
     other.fail("SUPERSEDED", `migration ${migrationId} took the lease over`);
     await other.hear("lapsed");
   }
+  // Others may have begun while QEMU was asked.
+  const full = fullBlockers(guestId, caller, departures);
+  if (full.length > 0) throw refused(full, departures.host.metrics.limits);
   const departure = new Departure(departures.hostOfDepartures(), resident, {
     migrationId,
     guestId,
@@ -112,6 +125,7 @@ async function begin(
     reason: "",
     ...(traceparent === undefined ? {} : { traceparent }),
   });
+  departure.caller = caller;
   departures.add(departure);
   await departure.hear("begin");
   residents.leases.renew(departure, leaseMs);
@@ -140,7 +154,7 @@ function refuseOther(migrationId: string, guestId: string, departures: Departure
 
 async function findBlockers(
   resident: Resident,
-  migrationId: string,
+  { migrationId, caller }: { migrationId: string; caller: string },
   departures: Departures,
 ): Promise<Blocker[]> {
   const { guestId } = resident;
@@ -161,15 +175,7 @@ async function findBlockers(
       description: `migration ${ending.migrationId} has just ended, and the guest's QEMU is being put back`,
     });
   }
-  const { departuresMax } = departures.host.config.limits;
-  const leaving = departures.underWay().filter((each) => each.guestId !== guestId);
-  if (leaving.length >= departuresMax) {
-    blockers.push({
-      reason: "NO_SLOT",
-      subject: `${departuresMax}`,
-      description: "as many guests as this host lets go of are leaving",
-    });
-  }
+  blockers.push(...fullBlockers(guestId, caller, departures));
   const landed = other?.phase === "destroying";
   if (resident.dead || resident.stopping || resident.qmp === undefined || landed) {
     blockers.push({
@@ -192,6 +198,38 @@ async function findBlockers(
   return blockers;
 }
 
+/** The limits a departure of that guest would break. One that takes over another's lease takes its place, too. */
+function fullBlockers(guestId: string, caller: string, departures: Departures): Blocker[] {
+  const { departuresMax, departuresPerCallerMax, endingsMax } = departures.host.config.limits;
+  const leaving = departures.underWay().filter((each) => each.guestId !== guestId);
+  const theirs = leaving.filter((each) => each.caller === caller);
+  const full = (name: string, description: string): Blocker => ({
+    reason: "NO_SLOT",
+    subject: name,
+    description,
+  });
+  return [
+    leaving.length < departuresMax
+      ? undefined
+      : full(
+          "departures_max",
+          `as many guests as this host lets go of are leaving (${departuresMax})`,
+        ),
+    theirs.length < departuresPerCallerMax
+      ? undefined
+      : full(
+          "departures_per_caller_max",
+          `${caller} has as many guests leaving as one caller may have (${departuresPerCallerMax})`,
+        ),
+    departures.endedCount < endingsMax
+      ? undefined
+      : full(
+          "endings_max",
+          `as many ended migrations as are remembered (${endingsMax}) wait to be forgotten`,
+        ),
+  ].filter((each) => each !== undefined);
+}
+
 function notRunning(resident: Resident, landed: boolean): string {
   if (landed) return "the guest lives elsewhere by now, and its old QEMU is being ended";
   return resident.dead
@@ -208,6 +246,13 @@ async function saidByQemu(qmp: Qmp): Promise<string[]> {
     return [`its QEMU does not answer: ${text}. Look at the guest, and begin again once it runs`];
   }
 }
+
+function refused(blockers: readonly Blocker[], limits: Limits): Fault {
+  for (const { reason, subject } of blockers) if (reason === "NO_SLOT") limits.refused(subject);
+  return refusal(blockers);
+}
+
+type Limits = Departures["host"]["metrics"]["limits"];
 
 function refusal(blockers: readonly Blocker[]): Fault {
   const text = blockers.map((each) => `${each.reason}: ${each.description}`).join("; ");

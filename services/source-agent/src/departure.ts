@@ -120,6 +120,8 @@ export class Departure {
   converging = false;
   /** The most the destination lets this copy use, in bytes per second; 0: no limit. */
   destinationBandwidth = 0;
+  /** Who began it, as its certificate says; empty after a restart. */
+  caller = "";
   /** What went wrong with Meet last, in words; empty if nothing did. */
   meetTrouble = "";
   /** Resolves when nothing more will happen at this end. */

@@ -103,6 +103,11 @@ export class Departures {
     return undefined;
   }
 
+  /** Ended migrations that are remembered. */
+  get endedCount(): number {
+    return this.#ended.size;
+  }
+
   underWay(): Departure[] {
     return [...this.#live.values()].filter((departure) => !departure.settled);
   }

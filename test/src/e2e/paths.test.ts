@@ -73,7 +73,7 @@ describe("the way between two hosts", { skip: whyNoNamespaces() || false }, () =
     hosts.network.firewall(hosts.pair[1], `${RANGE} meta length > 1000 drop`);
     const blocker = await obstacle();
     assert.equal(blocker?.reason, "PATH_BLOCKED");
-    assert.match(blocker.description, /MTU.*eth0 has 1500/);
+    assert.match(blocker.description, /MTU.*eth0 has [0-9]+$/);
   });
 
   test("whose agent's port is closed to the source is another blocker", async () => {

@@ -97,6 +97,14 @@ async function start(
       `a guest ${guestId} runs here already, with another specification: stop it first, or choose another name`,
     );
   }
+  const { guestsMax } = config.limits;
+  if (there === undefined && residents.list().length >= guestsMax) {
+    residents.host.metrics.limits.refused("guests_max");
+    const description = `as many guests as this host takes live here (${guestsMax})`;
+    throw new Fault("NO_SLOT", description, {
+      blockers: [{ reason: "NO_SLOT", subject: "guests_max", description }],
+    });
+  }
   const leaving = departures.ofGuest(guestId);
   if (leaving !== undefined) {
     throw new Fault(
