@@ -2,7 +2,13 @@
  * Certificates for tests, made when they are needed. Node can sign but not write X.509 (RFC 5280),
  * which for an authority and its hosts is a page of DER. Operators' certificates come from `ferry certs`.
  */
-import { createSign, generateKeyPairSync, type KeyObject } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  createSign,
+  generateKeyPairSync,
+  type KeyObject,
+} from "node:crypto";
 
 /** PEM texts. */
 export interface TestPems {
@@ -15,7 +21,8 @@ export interface TestNames {
   /** Alternative names, in order. */
   readonly uris?: readonly string[];
   readonly dns?: readonly string[];
-  /** When it ends, in milliseconds from now. */
+  /** When it begins and ends, in milliseconds from now. */
+  readonly beginsInMs?: number;
   readonly endsInMs?: number;
 }
 
@@ -36,8 +43,13 @@ const COMMON_NAME = "550403";
 const BASIC_CONSTRAINTS = "551d13";
 const SUBJECT_ALT_NAME = "551d11";
 
-export function makeAuthority(name = "authority"): TestAuthority {
-  const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
+/** A new one; or, with its common name and its key in PEM, one that was made elsewhere. */
+export function makeAuthority(name = "authority", key?: string): TestAuthority {
+  const privateKey =
+    key === undefined
+      ? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey
+      : createPrivateKey(key);
+  const own = { privateKey, publicKey: createPublicKey(privateKey) };
   const sign = (body: Omit<Body, "issuer">) =>
     certificate({ ...body, issuer: name }, own.privateKey);
   let serial = 1;
@@ -49,7 +61,7 @@ export function makeAuthority(name = "authority"): TestAuthority {
       extension: extension(BASIC_CONSTRAINTS, der(SEQUENCE, der(BOOLEAN, Buffer.of(0xff)))),
       endsInMs: HOUR_MS,
     }),
-    issue: ({ commonName = "test", uris = [], dns = [], endsInMs = HOUR_MS }) => {
+    issue: ({ commonName = "test", uris = [], dns = [], beginsInMs, endsInMs = HOUR_MS }) => {
       const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
       const names = [
         ...uris.map((uri) => der(URI_NAME, Buffer.from(uri))),
@@ -63,6 +75,7 @@ export function makeAuthority(name = "authority"): TestAuthority {
           key: publicKey,
           extension:
             names.length === 0 ? undefined : extension(SUBJECT_ALT_NAME, der(SEQUENCE, ...names)),
+          beginsInMs,
           endsInMs,
         }),
         key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
@@ -77,12 +90,13 @@ interface Body {
   readonly subject: string;
   readonly key: KeyObject;
   readonly extension: Buffer | undefined;
+  readonly beginsInMs?: number | undefined;
   readonly endsInMs: number;
 }
 
 function certificate(body: Body, signer: KeyObject): string {
   const algorithm = der(SEQUENCE, oid(ECDSA_SHA256));
-  const begins = Math.min(0, body.endsInMs) - HOUR_MS;
+  const begins = body.beginsInMs ?? Math.min(0, body.endsInMs) - HOUR_MS;
   const signed = der(
     SEQUENCE,
     der(VERSION, der(INTEGER, Buffer.of(2))), // X.509 version 3
