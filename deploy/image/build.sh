@@ -22,7 +22,8 @@ for program in buildah runc; do
 done
 
 tmp=$(mktemp -d "${FERRY_IMAGE_ROOT:-${TMPDIR:-/tmp}}/ferry-image-XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
+app=
+trap 'kill $app 2>/dev/null || :; rm -rf "$tmp"' EXIT
 storage=
 [ -z "${FERRY_IMAGE_ROOT:-}" ] || storage="--root $FERRY_IMAGE_ROOT/storage --runroot $FERRY_IMAGE_ROOT/run"
 # No manager of containers has to run, and no limit is raised that root may not raise everywhere.
@@ -38,10 +39,15 @@ export CONTAINERS_CONF="$tmp/containers.conf" TMPDIR="$tmp"
 # shellcheck disable=SC2086 # options
 buildah() { command buildah $storage "$@"; }
 
+# Meanwhile: it waits for the network, and what follows for the processor.
+npm run --silent build
+sh deploy/image/app.sh "$tmp/app/out" >/dev/null &
+app=$!
+
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
   [ -z "${FERRY_IMAGE_BASE:-}" ] || stop "there is no image $base"
   command -v mmdebstrap >/dev/null || stop "mmdebstrap is missing: apt-get install mmdebstrap"
-  mmdebstrap --quiet --variant=minbase --include=ca-certificates "$suite" "$tmp/base.tar"
+  mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io "$suite" "$tmp/base.tar"
   container=$(buildah from scratch)
   buildah add --quiet "$container" "$tmp/base.tar" / >/dev/null
   buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
@@ -49,8 +55,8 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
   rm "$tmp/base.tar"
 fi
 
-npm run --silent build
-sh deploy/image/app.sh "$tmp/app/out" >/dev/null
+wait "$app" || stop "Ferry could not be put together: see above"
+app=
 buildah bud --isolation chroot --network host --layers=false --format oci \
   --build-arg BASE="$base" --build-context app="$tmp/app" \
   --ignorefile deploy/image/Containerfile.ignore --tag "$name" --file deploy/image/Containerfile .
