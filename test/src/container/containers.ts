@@ -79,6 +79,11 @@ export class Containers {
   async close(): Promise<void> {
     await this.kill();
     for (const each of cgroupsNamed(this.#parent)) rmdirSync(each);
+    for (const each of cgroupsNamed("ferry")) {
+      try {
+        rmdirSync(each); // what --prepare-host made, unless somebody else has guests there
+      } catch {}
+    }
   }
 
   /** The part of a cgroup's name that all of them share. */
