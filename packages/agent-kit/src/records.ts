@@ -87,6 +87,13 @@ export type ArrivalBody = z.infer<typeof arrivalBody>;
 export const guestRecord = z.object({ guest: guestBody, arrival: arrivalBody.optional() });
 export type GuestRecord = z.infer<typeof guestRecord>;
 
+/** Names the QEMU that runs a guest here, for ever; undefined before it was launched. */
+export function residenceOf({ guest }: GuestRecord): string | undefined {
+  if (guest.processes === undefined) return undefined;
+  const { pid, startTime, bootId } = guest.processes.qemu;
+  return `${pid} ${startTime} ${bootId}`;
+}
+
 /** arrivals/<migration-id>/record.json. */
 export const arrivalRecord = z.object({ guest: guestBody, arrival: arrivalBody });
 export type ArrivalRecord = z.infer<typeof arrivalRecord>;
@@ -136,6 +143,8 @@ export const endingRecord = z.object({
   destinationAddress: z.string().optional(),
   /** A person stood in for the other side: who, and why. */
   overridden: z.string().optional(),
+  /** The QEMU that left, so that a guest which came back is never taken for the one that is gone. */
+  residence: z.string().optional(),
   /** The other side has been told that it was overridden. */
   told: z.boolean().optional(),
   downtimeMs: z.number().optional(),

@@ -1,6 +1,7 @@
 /*
- * The destination agent, put together. It answers STARTING from its first moment, asks QEMU what
- * this host can take, settles every arrival that its predecessor left, and then takes calls.
+ * The destination agent, put together. It answers STARTING from its first moment, settles every arrival
+ * that its predecessor left, and then takes calls; what QEMU of this host can take is asked meanwhile,
+ * and only Prepare and GetInfo wait for it.
  */
 import {
   agentIdOf,
@@ -107,14 +108,25 @@ export async function startDestinationAgent(
     const traces = await openTraces(config, { agentId, log });
     undo.push(() => traces.close());
     const keeperPath = await installKeeper(config.runDir);
-    const qemu = await lookAtQemu(config);
-    tellBuild(metrics, {
-      role: "destination",
-      hostId: config.hostId,
-      protocolVersion: PROTOCOL_VERSION,
-      qemuVersions: [qemu.build.version],
+    // Asked once what was under way is found again: a guest may stand still until then.
+    let lookNow: () => void = () => {};
+    const qemu = new Promise<void>((resolve) => {
+      lookNow = resolve;
+    }).then(async () => {
+      const found = await lookAtQemu(config).catch((error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error);
+        throw new Fault("QEMU_FAILED", `this host's QEMU cannot be used: ${text}`);
+      });
+      tellBuild(metrics, {
+        role: "destination",
+        hostId: config.hostId,
+        protocolVersion: PROTOCOL_VERSION,
+        qemuVersions: [found.build.version],
+      });
+      return found;
     });
-    const host: AdmissionHost = {
+    qemu.catch(() => {}); // awaited below
+    const host = {
       config,
       log,
       metrics,
@@ -124,12 +136,21 @@ export async function startDestinationAgent(
       ports: new Ports(() => config.migration),
       keeperPath,
       tunnelSecurity: tunnelSecurity(certificates, policy),
-      ...admissionOf(qemu),
     };
+    const admission: Promise<AdmissionHost> = qemu.then((found) => ({
+      ...host,
+      ...admissionOf(found),
+    }));
+    admission.catch(() => {}); // told to whoever calls Prepare
     const arrivals = new Arrivals(host);
     undo.push(() => arrivals.close());
     const orphans = orphansOf(arrivals);
     undo.push(() => orphans.close());
+
+    // While the server is put together: a guest may stand still until its migration is found again.
+    const recovering = recover(arrivals);
+    recovering.catch(() => {}); // awaited below
+    undo.push(() => recovering.catch(() => {}));
 
     const draining = () => server.phase === "draining";
     const server = await serve({
@@ -145,7 +166,8 @@ export async function startDestinationAgent(
           prepare: prepareHandler({
             agentId,
             arrivals,
-            host,
+            log,
+            host: admission,
             advertise: config.advertise ?? "",
             tie: (call, heartbeatMs) => tethers.tie(call, { heartbeatMs }),
             callerOf: (call) =>
@@ -211,11 +233,17 @@ export async function startDestinationAgent(
         used: () => host.ports.last - host.ports.first + 1 - host.ports.free().length,
       },
     });
-    await recover(arrivals);
+    await recovering;
     await orphans.sweepAtStart();
     server.open();
+    lookNow();
     undo.push(everyHour(() => installed.sweep(), log));
     undo.push(everyHour(() => arrivals.sweep(), log));
+    await qemu.catch((error: unknown) => {
+      // What is landing must still be settled.
+      if (arrivals.underWay().length === 0) throw error;
+      log.error({ err: error }, "arrivals go on, and none can be prepared");
+    });
     return {
       port: server.port,
       metricsPort: endpoint.port,

@@ -9,7 +9,7 @@ export const PROTOCOL_VERSION = 1;
 export interface InfoOptions {
   readonly agentId: string;
   readonly config: Config;
-  readonly qemu: QemuHere;
+  readonly qemu: Promise<QemuHere>;
   readonly arrivals: Arrivals;
   draining(): boolean;
 }
@@ -24,7 +24,7 @@ export function infoHandler({ agentId, config, qemu, arrivals, draining }: InfoO
       role: Role.DESTINATION,
       version: VERSION,
       protocolVersion: PROTOCOL_VERSION,
-      qemu: toWireBuild(config.qemu.binary, qemu),
+      qemu: toWireBuild(config.qemu.binary, await qemu),
       limits: {
         arrivalsMax: config.limits.arrivalsMax,
         departuresMax: 0,

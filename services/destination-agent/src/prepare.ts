@@ -13,6 +13,7 @@ import {
   fromWireTransport,
   guestRunDirectory,
   invalid,
+  type Logger,
 } from "@ferry/agent-kit";
 import {
   type Blocker,
@@ -46,7 +47,9 @@ const HEARTBEAT_MAX_MS = 60_000;
 export interface PrepareOptions {
   readonly agentId: string;
   readonly arrivals: Arrivals;
-  readonly host: AdmissionHost;
+  readonly log: Logger;
+  /** Rejects with a Fault if this host's QEMU cannot be used. */
+  readonly host: Promise<AdmissionHost>;
   /** "host:port" source agents are told to dial; empty: whatever address the caller used. */
   readonly advertise: string;
   /** Who calls, for limits per caller. */
@@ -55,20 +58,23 @@ export interface PrepareOptions {
   draining(): boolean;
 }
 
+/** The same, once this host's QEMU was asked what it can take. */
+type Admitting = Omit<PrepareOptions, "host"> & { readonly host: AdmissionHost };
+
 export function prepareHandler(options: PrepareOptions) {
   return (call: PrepareCall): void => {
     prepare(call, options).catch((error: unknown) => {
       if (!(error instanceof Fault)) {
         const { requestId } = callIdsOf(call.metadata);
-        options.host.log.error({ err: error, request_id: requestId }, "Prepare failed");
+        options.log.error({ err: error, request_id: requestId }, "Prepare failed");
       }
       call.emit("error", toStatus(error));
     });
   };
 }
 
-async function prepare(call: PrepareCall, options: PrepareOptions): Promise<void> {
-  const { agentId, arrivals, host } = options;
+async function prepare(call: PrepareCall, asked: PrepareOptions): Promise<void> {
+  const { agentId, arrivals } = asked;
   const open = await opening(call);
   checkAddressee(open, agentId);
   const migrationId = checkMigrationId(open.migrationId);
@@ -76,8 +82,10 @@ async function prepare(call: PrepareCall, options: PrepareOptions): Promise<void
   const candidate = candidateOf(open.description, {
     transport: fromWireTransport(open.transport),
     network: checkProbeNetwork(open.network),
-    caller: options.callerOf(call),
+    caller: asked.callerOf(call),
   });
+  const options: Admitting = { ...asked, host: await asked.host };
+  const { host } = options;
 
   if (open.validateOnly) {
     const blockers = await findBlockers(candidate, host, arrivals);
@@ -134,7 +142,7 @@ function checkHeartbeat(intervalMs: number): void {
 async function admit(
   migrationId: string,
   { candidate, traceparent }: { candidate: Candidate; traceparent: string | undefined },
-  { arrivals, host, agentId }: PrepareOptions,
+  { arrivals, host, agentId }: Admitting,
 ): Promise<Arrival> {
   const known = arrivals.live(migrationId)?.view() ?? arrivals.ended(migrationId);
   if (known !== undefined && known.verdict !== "pending") {
@@ -214,7 +222,7 @@ function arrivalNumber(): string {
 }
 
 /** Tells the caller what happens until the end, which is OK after landing and an error otherwise. */
-async function tell(call: PrepareCall, arrival: Arrival, options: PrepareOptions): Promise<void> {
+async function tell(call: PrepareCall, arrival: Arrival, options: Admitting): Promise<void> {
   const { agentId } = options;
   let seen = -1;
   let told: string | undefined;
@@ -243,7 +251,7 @@ async function tell(call: PrepareCall, arrival: Arrival, options: PrepareOptions
   );
 }
 
-function preparedEvent(call: PrepareCall, { advertise, host }: PrepareOptions) {
+function preparedEvent(call: PrepareCall, { advertise, host }: Admitting) {
   const deadline = Number(call.getDeadline());
   const { timeMs, timeoutMs } = host.config.keepalive;
   const warnings: string[] = [];

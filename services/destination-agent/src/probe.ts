@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { checkProbeNetwork, listenForProbe, type ProbeListener } from "@ferry/agent-kit";
 import { Fault, type ProbeRequest, type ProbeResponse } from "@ferry/contract";
-import type { AdmissionHost } from "./admission.js";
+import type { Host } from "./host.js";
 import { placeFor } from "./networks.js";
 
 /** A source that says nothing more is not waited for any longer, in milliseconds. */
@@ -14,7 +14,9 @@ const OPEN_MS = 10_000;
 /** A port that was listened on in vain stays reserved for as long as a late packet may be under way. */
 const QUIET_MS = 5_000;
 
-export function probeHandler(host: AdmissionHost, agentId: string) {
+type ProbeHost = Pick<Host, "config" | "metrics" | "ports">;
+
+export function probeHandler(host: ProbeHost, agentId: string) {
   let open = 0;
   host.metrics.limits.add({
     probes_max: { max: () => host.config.limits.probesMax, used: () => open },
@@ -41,7 +43,7 @@ export function probeHandler(host: AdmissionHost, agentId: string) {
 
 async function* probe(
   request: ProbeRequest,
-  { host, agentId, signal }: { host: AdmissionHost; agentId: string; signal: AbortSignal },
+  { host, agentId, signal }: { host: ProbeHost; agentId: string; signal: AbortSignal },
 ): AsyncGenerator<ProbeResponse> {
   const network = checkProbeNetwork(request.network);
   const place = placeFor(network, host.config.migration);

@@ -108,10 +108,16 @@ export async function startSourceAgent(
     const traces = await openTraces(config, { agentId, log });
     undo.push(() => traces.close());
     const keeperPath = await installKeeper(config.runDir);
-    const qemu = lookAtQemu(config).catch((error: unknown) => {
-      const text = error instanceof Error ? error.message : String(error);
-      throw new Fault("QEMU_FAILED", `this host's QEMU cannot be used: ${text}`);
-    });
+    // Asked once everything is found again: a guest may stand still until then.
+    let lookNow: () => void = () => {};
+    const qemu = new Promise<void>((resolve) => {
+      lookNow = resolve;
+    }).then(() =>
+      lookAtQemu(config).catch((error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error);
+        throw new Fault("QEMU_FAILED", `this host's QEMU cannot be used: ${text}`);
+      }),
+    );
     let qemuVersion = "";
     qemu.then(
       ({ build }) => {
@@ -129,6 +135,11 @@ export async function startSourceAgent(
       departures.close();
       residents.close();
     });
+
+    // While the server is put together: a guest may stand still until its migration is found again.
+    const recovering = recover(residents, departures);
+    recovering.catch(() => {}); // awaited below
+    undo.push(() => recovering.catch(() => {}));
 
     const draining = () => server.phase === "draining";
     const server = await serve({
@@ -209,10 +220,11 @@ export async function startSourceAgent(
     void departures.bandwidth.follow();
     watch?.onChange(() => void departures.bandwidth.divideAnew());
 
-    await recover(residents, departures);
+    await recovering;
     await orphans.sweepAtStart();
     residents.watchDisk();
     server.open();
+    lookNow();
     undo.push(everyHour(() => installed.sweep(), log));
     undo.push(everyHour(() => departures.sweep(), log));
     await qemu.catch((error: unknown) => {

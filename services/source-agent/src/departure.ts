@@ -11,6 +11,7 @@ import {
   fromWireVerdict,
   type MigrationFacts,
   MigrationTrace,
+  residenceOf,
   Vigil,
 } from "@ferry/agent-kit";
 import { type FaultRead, type MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
@@ -303,6 +304,7 @@ export class Departure {
     // What QEMU says of an earlier migration must never be taken for this one's end.
     const before = await fingerprint(this);
     this.record = { ...this.record, before }; // only now: the destination may have been met meanwhile
+    const residence = residenceOf(this.resident.record);
     await this.host.store.departures.create(this.migrationId, this.record, (phase) => ({
       migrationId: this.migrationId,
       guestId: this.guestId,
@@ -311,6 +313,7 @@ export class Departure {
       arrival: this.record.arrival,
       transport: this.record.transport,
       startedAt: this.record.startedAt,
+      ...(residence === undefined ? {} : { residence }),
       destinationAddress: this.record.destinationAddress,
     }));
   }

@@ -2,7 +2,7 @@
  * All the guests that are leaving this host, and what became of those that did. A guest leaves in
  * one migration at a time; what ended is kept until the peer knows and 7 days have passed.
  */
-import { Changes, type EndingRecord, toWireVerdict } from "@ferry/agent-kit";
+import { Changes, type EndingRecord, residenceOf, toWireVerdict } from "@ferry/agent-kit";
 import { Verdict as WireVerdict } from "@ferry/contract";
 import type { Verdict } from "@ferry/protocol";
 import { Bandwidth } from "./bandwidth.js";
@@ -34,6 +34,8 @@ export interface DepartureView {
   readonly transport: EndingRecord["transport"];
   readonly startedAt: Date;
   readonly endedAt: Date | undefined;
+  /** The QEMU that left; undefined where it was not written down. */
+  readonly residence: string | undefined;
 }
 
 export class Departures {
@@ -243,6 +245,7 @@ export function viewOf(departure: Departure): DepartureView {
     transport: departure.record.transport,
     startedAt: departure.startedAt,
     endedAt: departure.endedAt,
+    residence: residenceOf(departure.resident.record),
   };
 }
 
@@ -258,5 +261,6 @@ function viewOfEnding(ending: EndingRecord, endedAt: Date): DepartureView {
     transport: ending.transport,
     startedAt: new Date(ending.startedAt),
     endedAt,
+    residence: ending.residence,
   };
 }

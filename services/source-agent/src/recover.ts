@@ -2,12 +2,12 @@
  * After a restart: the guests that live here are found again and only looked at; every departure
  * that was under way goes on from what its record says and from what QEMU says now.
  */
-import type { DepartureRecord } from "@ferry/agent-kit";
+import { type DepartureRecord, residenceOf } from "@ferry/agent-kit";
 import { type SourcePhase, sourceSettled } from "@ferry/protocol";
 import { lookOutgoing } from "@ferry/qemu";
 import { keepDeadline } from "./deadline.js";
 import { Departure } from "./departure.js";
-import type { Departures } from "./departures.js";
+import type { Departures, DepartureView } from "./departures.js";
 import { fingerprint, follow, hearEnd, openMeet, watch } from "./effects.js";
 import { Resident } from "./resident.js";
 import type { Residents } from "./residents.js";
@@ -17,7 +17,7 @@ const GATE_PATIENCE_MS = 5_000;
 
 export async function recover(residents: Residents, departures: Departures): Promise<void> {
   await departures.load();
-  await residents.all();
+  await residents.findAll();
   await removeDeparted(residents, departures);
   await Promise.all(
     (await departures.host.store.departures.list()).map((record) =>
@@ -30,16 +30,17 @@ export async function recover(residents: Residents, departures: Departures): Pro
 async function removeDeparted(residents: Residents, departures: Departures): Promise<void> {
   for (const resident of residents.list()) {
     if (!resident.dead) continue;
-    const since = new Date(resident.record.guest.since);
-    const left = departures
-      .views()
-      .some(
-        (view) =>
-          view.guestId === resident.guestId && view.phase === "departed" && view.startedAt >= since,
-      );
+    const left = departures.views().some((view) => isItsEnd(view, resident));
     // A record without processes is a Start that did not get far enough to free its keeper.
     if (left || resident.record.guest.processes === undefined) await residents.remove(resident);
   }
+}
+
+/** That departure took the guest away from here, and not an earlier one that came back meanwhile. */
+function isItsEnd(view: DepartureView, { guestId, record }: Resident): boolean {
+  if (view.guestId !== guestId || view.phase !== "departed") return false;
+  if (view.residence !== undefined) return view.residence === residenceOf(record);
+  return view.startedAt >= new Date(record.guest.since); // of a release that did not write it down
 }
 
 async function goOn(

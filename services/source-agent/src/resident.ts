@@ -117,6 +117,7 @@ export class Resident {
       this.reopenLater();
     });
     await this.look();
+    this.changes.bump(); // somebody may wait for the monitor alone
     return qmp;
   }
 

@@ -5,12 +5,18 @@
  */
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Config, Logger, Metrics } from "@ferry/agent-kit";
 import { Changes, type GuestRecord, Turns } from "@ferry/agent-kit";
 import { adoptQemu, removeRunDirectory } from "@ferry/qemu";
 import { Leases } from "./leases.js";
 import { Resident } from "./resident.js";
 import type { SourceStore } from "./store.js";
+
+/** A new or found QEMU's monitor answers within this time, or its guest is told of without it. */
+const MONITOR_MS = 15_000;
+/** At an agent's start: one QEMU that does not answer must not keep all the others waiting. */
+const START_MONITOR_MS = 500;
 
 export interface ResidentsHost {
   readonly config: Config;
@@ -35,16 +41,26 @@ export class Residents {
   }
 
   /** The guest, also if it has only just landed. */
-  async find(guestId: string): Promise<Resident | undefined> {
+  find(guestId: string): Promise<Resident | undefined> {
+    return this.#find(guestId, MONITOR_MS);
+  }
+
+  async #find(guestId: string, patienceMs: number): Promise<Resident | undefined> {
     const known = this.#guests.get(guestId);
     if (known !== undefined) return known;
-    const adopting = this.#adopting.get(guestId) ?? this.#adopt(guestId);
+    const adopting = this.#adopting.get(guestId) ?? this.#adopt(guestId, patienceMs);
     this.#adopting.set(guestId, adopting);
     try {
       return await adopting;
     } finally {
       this.#adopting.delete(guestId);
     }
+  }
+
+  /** After a restart: every guest is known when it returns, though not each one's monitor may be open. */
+  async findAll(): Promise<void> {
+    const ids = await this.host.store.guests.ids();
+    await Promise.all(ids.map((id) => this.#find(id, START_MONITOR_MS)));
   }
 
   /** Every guest of this host, by name. */
@@ -102,18 +118,22 @@ export class Residents {
   }
 
   /** Finds a guest whose record is here: after a restart, or after it landed. It is only looked at. */
-  async #adopt(guestId: string): Promise<Resident | undefined> {
+  async #adopt(guestId: string, patienceMs: number): Promise<Resident | undefined> {
     const { log, store } = this.host;
     const record = await store.guests.read(guestId);
     if (record === undefined) return undefined;
     const resident = await this.#resident(record);
     if (!resident.dead) {
-      try {
-        await resident.open();
-      } catch (error) {
+      const opening = resident.open().catch((error: unknown) => {
         log.error({ guest_id: guestId, err: error }, "the guest's monitor does not answer");
         resident.reopenLater();
-      }
+      });
+      const late = new AbortController();
+      await Promise.race([
+        opening,
+        wait(patienceMs, undefined, { signal: late.signal }).catch(() => {}),
+      ]);
+      late.abort();
     }
     this.add(resident);
     log.info({ guest_id: guestId, state: resident.qemuState, dead: resident.dead }, "guest found");

@@ -10,6 +10,7 @@ import { idle } from "./idle.js";
 import { freezes, kills } from "./kills.js";
 import { memory } from "./memory.js";
 import { report, toTable } from "./report.js";
+import { restarts } from "./restart.js";
 import { ROW_IDS, ROWS, type RowId } from "./rows.js";
 import { scrapes } from "./scrapes.js";
 import { switchover } from "./switchover.js";
@@ -22,6 +23,7 @@ const SUITES: readonly Suite[] = [
   kills,
   freezes,
   switchover,
+  restarts,
   throughput,
   scrapes,
 ];

@@ -102,6 +102,21 @@ const table = {
     unit: "ms",
     target: { measure: "max", atMost: 2_000 },
   },
+  "agent-restart-50": {
+    title: "source agent restarted, 50 resident guests: all told of after its first line",
+    unit: "ms",
+    target: { measure: "p95", atMost: 1_000 },
+  },
+  "agent-restart-50-process": {
+    title: "the same, after its process was started",
+    unit: "ms",
+  },
+  "switchover-agent-restart": {
+    title:
+      "source agent killed with its guest at the gate: runs again after its successor's first line",
+    unit: "ms",
+    target: { measure: "p95", atMost: 500 },
+  },
   tunnel: {
     title: "tunnel, 840 MiB of random memory",
     unit: "MB/s",
