@@ -33,6 +33,8 @@ export type FaultId =
   | "freezeDestinationQemu"
   | "killKeeper"
   | "freezeKeeper"
+  | "killSourceKeeper"
+  | "freezeSourceKeeper"
   | `${LinkBreak}:${Link}`
   | "rebootSource"
   | "rebootDestination"
@@ -68,7 +70,8 @@ type Victim =
   | "destinationAgent"
   | "sourceQemu"
   | "destinationQemu"
-  | "keeper";
+  | "keeper"
+  | "sourceKeeper";
 
 const VICTIMS: Record<Victim, string> = {
   controller: "the controller",
@@ -77,6 +80,7 @@ const VICTIMS: Record<Victim, string> = {
   sourceQemu: "the source QEMU",
   destinationQemu: "the destination QEMU",
   keeper: "the destination QEMU's keeper",
+  sourceKeeper: "the source QEMU's keeper",
 };
 
 function pidOf(victim: Victim, { from, to, controller, witness }: Scene): number {
@@ -87,17 +91,21 @@ function pidOf(victim: Victim, { from, to, controller, witness }: Scene): number
     sourceQemu: () => witness.on(from.place.name)?.pids().qemu,
     destinationQemu: () => witness.on(to.place.name)?.pids().qemu,
     keeper: () => witness.on(to.place.name)?.pids().keeper,
+    sourceKeeper: () => witness.on(from.place.name)?.pids().keeper,
   }[victim]();
   if (pid === undefined || pid === 0)
     throw new Error(`${VICTIMS[victim]} does not run at this instant`);
   return pid;
 }
 
+/** Whose death does not hurt what was prepared. */
+const SOURCES: ReadonlySet<Victim> = new Set(["sourceAgent", "sourceQemu", "sourceKeeper"]);
+
 function kill(victim: Victim): Fault {
   return {
     words: `SIGKILL to ${VICTIMS[victim]}`,
     lasts: false,
-    cuts: victim !== "sourceAgent" && victim !== "sourceQemu",
+    cuts: !SOURCES.has(victim),
     inject: (scene) => signal(pidOf(victim, scene), "SIGKILL"),
     mend: async ({ from, to }) => {
       if (victim === "sourceAgent") await from.agents.source?.exited;
@@ -255,6 +263,8 @@ export const FAULTS: { readonly [F in FaultId]: Fault } = {
   freezeDestinationQemu: freeze("destinationQemu"),
   killKeeper: kill("keeper"),
   freezeKeeper: freeze("keeper"),
+  killSourceKeeper: kill("sourceKeeper"),
+  freezeSourceKeeper: freeze("sourceKeeper"),
   ...each(pairs(["drop", "reset", "mute", "deaf", "bytes"], LINKS), (id) => {
     const [how, which] = split(id) as [LinkBreak, Link]; // made of them just above
     return link(how, which);

@@ -15,6 +15,7 @@ const ends = (...endings: Ending[]): Cell => ({ endings });
 /** A fault that has nothing to hit at that instant. */
 const cannot = (reason: string): Cell => ({ cannot: reason });
 const REAPED = cannot("that QEMU is reaped already");
+const KEEPER_ENDED = cannot("that keeper has ended with its QEMU");
 const SOURCE = ends("source");
 const DESTINATION = ends("destination");
 const EITHER = ends("source", "destination");
@@ -143,6 +144,9 @@ export const MATRIX: { readonly [F in FaultId]: Row } = {
   freezeDestinationQemu: { ...harmless, ...at(SOURCE, ...SWITCHOVER) },
   killKeeper: cut,
   freezeKeeper: { ...harmless, ...at(EITHER, ...RELEASING) },
+  // It was freed when its guest began to live here: the guest runs on, and its agent kills it if need be.
+  killSourceKeeper: { ...harmless, ...at(KEEPER_ENDED, "sourceReaped") },
+  freezeSourceKeeper: { ...harmless, ...at(KEEPER_ENDED, "sourceReaped") },
   ...links,
   rebootSource: {
     ...harmless,

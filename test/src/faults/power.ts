@@ -54,7 +54,10 @@ export class Journal {
   }
 
   #write(): void {
-    writeFileSync(join(this.dir, `${this.role}.json`), JSON.stringify(this.#steps));
+    // Replaced, and not written over: whoever kills the agent must not find half of it.
+    const path = join(this.dir, `${this.role}.json`);
+    writeFileSync(`${path}.new`, JSON.stringify(this.#steps));
+    renameSync(`${path}.new`, path);
   }
 }
 

@@ -195,6 +195,10 @@ export async function close(scene: Scene): Promise<End> {
     const running = witness.seen.filter(({ runsNow }) => runsNow).length;
     if (running !== 1) troubles.push(`${running} copies run in the end`);
   } else if (witness.seen.some(({ runsNow }) => runsNow)) troubles.push("a copy runs in the end");
+  for (const seen of witness.seen) {
+    if (seen.pausedOutsideSwitchover)
+      troubles.push(`it was paused on ${seen.hostName} before any switchover`);
+  }
   const judgement = judge(testimonies(witness));
   const told = controller.said.find(({ kind }) => kind === "outcome");
   if (told?.kind === "outcome" && told.outcome.verdict !== "pending") {

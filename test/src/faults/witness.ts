@@ -47,6 +47,18 @@ export class SeenQemu {
     return this.running.length > 0;
   }
 
+  /**
+   * Something stopped the guest, and it was not QEMU's own switchover, which says so right after the STOP
+   * (migration_completion in QEMU).
+   */
+  get pausedOutsideSwitchover(): boolean {
+    return this.events.some(({ event }, index) => {
+      if (event !== "STOP") return false;
+      const next = this.events.slice(index + 1).find((each) => each.event === "MIGRATION");
+      return next === undefined ? !this.gone : next.data.status !== "pre-switchover";
+    });
+  }
+
   saw(status: string): boolean {
     return this.events.some(({ event, data }) => event === "MIGRATION" && data.status === status);
   }

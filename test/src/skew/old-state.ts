@@ -1,14 +1,6 @@
 /* State directories of an earlier release, and agents of this one that are started on them. */
 import { createHash } from "node:crypto";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeLogger, parseConfig } from "@ferry/agent-kit";
@@ -50,18 +42,20 @@ export function rewrite(
   writeFileSync(path, `${JSON.stringify(next)}\n${body}\n`);
 }
 
-/** Starts an agent of that host in this process. `host` is that of the state directory. */
-export function startOn(host: OldHost, role: OldRole, dir: string) {
+/** Starts an agent of that host in this process. */
+export function startOn(host: OldHost, role: OldRole, dir: string, allowedPaths: string[] = []) {
   const runDir = join(dir, "run");
-  if (!existsSync(runDir)) mkdirSync(runDir);
+  mkdirSync(runDir, { recursive: true });
   const config = {
     host_id: host,
     listen: "127.0.0.1:0",
     metrics_listen: "127.0.0.1:0",
+    health_listen: "127.0.0.1:0",
     state_dir: join(dir, "state"),
     run_dir: runDir,
     plaintext: true,
-    qemu: { accelerator: "tcg" },
+    qemu: { accelerator: "tcg", allowed_paths: ["/srv/ferry", ...allowedPaths] },
+    limits: { memory_reserve_bytes: 0 },
     migration: { listen_host: "127.0.0.1", advertise_host: "127.0.0.1" },
   };
   const log = makeLogger({ level: "fatal", base: {} }, { write: () => {} });

@@ -4,10 +4,11 @@
  * left behind, with a migration in each phase; their QEMUs are long gone, as after a boot.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { type GuestRecord, residenceOf } from "@ferry/agent-kit";
 import { Agent, Guests, listMigrations } from "@ferry/client";
 import { GuestState, type Migration, Verdict } from "@ferry/contract";
 import { credentials } from "@grpc/grpc-js";
@@ -85,6 +86,27 @@ for (const later of [false, true]) {
 
 const sorted = (entries: Record<string, string>) =>
   Object.fromEntries(Object.entries(entries).sort());
+
+test("a guest that came back is not taken for the one that left, whatever the clock says", async (t) => {
+  const dir = scratch(t);
+  const state = layOut("host-1", dir);
+  const other = layOut("host-2", scratch(t));
+  cpSync(join(other, "guests", "landed"), join(state, "guests", "landed"), { recursive: true });
+  const guest = join(state, "guests", "landed", "record.json");
+  let residence = "";
+  rewrite(guest, (body) => {
+    const { guest } = body as GuestRecord;
+    residence = residenceOf({ guest }) ?? "";
+    return { guest: { ...guest, since: "2001-01-01T00:00:00.000Z" } }; // the clock jumped back
+  });
+  const ending = records(state).find(
+    (each) => readFileSync(each, "utf8").includes('"departed"') && each.includes("state/endings"),
+  );
+  rewrite(ending ?? "", (body) => ({ ...body, residence: `1 ${residence}` }));
+  const here = await running(t, "host-1", "source", dir);
+  const { reason, state: told } = await new Guests(here.client).get("landed");
+  assert.equal(GuestState[told], "LOST", reason);
+});
 
 const KINDS: readonly (readonly [string, OldHost, OldRole, RegExp])[] = [
   ["a guest", "host-1", "source", /guests\/resident\/record/],
