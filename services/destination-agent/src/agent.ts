@@ -136,6 +136,7 @@ export async function startDestinationAgent(
       ports: new Ports(() => config.migration),
       keeperPath,
       tunnelSecurity: tunnelSecurity(certificates, policy),
+      runAs: undefined, // what is found again runs already; what is admitted knows
     };
     const admission: Promise<AdmissionHost> = qemu.then((found) => ({
       ...host,
