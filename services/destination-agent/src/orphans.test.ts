@@ -85,7 +85,7 @@ function testHost(t: TestContext) {
           log += text;
         });
       }
-      const address = await until("it listens", () => /"address":"([0-9.:]+)"/.exec(log)?.[1]);
+      const address = await until("it listens", () => /"address":"([0-9.:]+)","secure"/.exec(log)?.[1]);
       const agents = new AgentServiceClient(address, credentials.createInsecure());
       const destination = new DestinationServiceClient(address, credentials.createInsecure());
       const orphans = (sweep: boolean) =>
