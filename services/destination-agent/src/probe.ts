@@ -65,7 +65,7 @@ async function* probe(
 }
 
 async function listen(
-  { ports }: AdmissionHost,
+  { ports }: ProbeHost,
   listenHost: string,
   token: string,
 ): Promise<{ port: number; listener: ProbeListener }> {

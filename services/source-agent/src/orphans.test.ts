@@ -83,7 +83,10 @@ function testHost(t: TestContext) {
           log += text;
         });
       }
-      const address = await until("it listens", () => /"address":"([0-9.:]+)","secure"/.exec(log)?.[1]);
+      const address = await until(
+        "it listens",
+        () => /"address":"([0-9.:]+)","secure"/.exec(log)?.[1],
+      );
       const agents = new AgentServiceClient(address, credentials.createInsecure());
       const guests = new GuestServiceClient(address, credentials.createInsecure());
       const orphans = (sweep: boolean) =>

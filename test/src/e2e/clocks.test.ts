@@ -76,7 +76,8 @@ test("a lease lasts as long as it was promised", async () => {
   assert.ok(from);
   await from.guests.start(tickerSpec("leased", { ram: 4, check: 0, memoryMib: 32 }));
   const migrationId = randomUUID();
-  const begin = { expectedAgentId: "", migrationId, guestId: "leased", validateOnly: false };
+  const guestId = "leased";
+  const begin = { expectedAgentId: "", migrationId, guestId, validateOnly: false, path: undefined };
   await from.source.unary(SourceServiceService.begin, begin, {});
   for (const years of [1, -3]) {
     jump(years);
