@@ -90,7 +90,10 @@ export class Kept implements Keeper {
       throw new Error("a keeper can be freed only by the agent that launched it");
     }
     this.#line.free(freedPath(this.#runDir));
-    this.#follow();
+    // Its guest stands still just now, and this can wait.
+    setImmediate(() => {
+      if (this.#death === undefined && !this.#letGo) this.#follow();
+    });
   }
 
   kill(): Promise<void> {

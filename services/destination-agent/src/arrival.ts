@@ -64,6 +64,15 @@ const OUTCOMES: Partial<Record<DestinationPhase, string>> = {
   perished: "perished",
 };
 
+/**
+ * Phases in which a guest stands still, or one of many is to be killed: what is to be done goes first, and
+ * the next phase tells of this one, too. After so many milliseconds it is told anyway.
+ */
+const HURRIED: ReadonlyMap<DestinationPhase, number> = new Map([
+  ["untying", 20],
+  ["landing", 20],
+  ["discarding", 1],
+]);
 const DISCARDED: ReadonlySet<DestinationPhase> = new Set(["discarding", "returned", "perished"]);
 
 /** Where and how the source sends. Holds the migration's key: never logged, never listed. */
@@ -426,12 +435,9 @@ export class Arrival {
       const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "destination" };
       log.info({ ...about, ...step, ...why }, `${step.from} → ${step.to}`);
     });
-    // One caller's end discards many guests: each is killed before anybody is told of the first one.
-    if (step.to === "discarding") {
-      setImmediate(() => this.#tell());
-      return;
-    }
-    this.#tell();
+    const pauseMs = HURRIED.get(step.to);
+    if (pauseMs === undefined) this.#tell();
+    else setTimeout(() => this.#tell(), pauseMs);
     if (step.to === "perished") {
       log.fatal(
         { migration_id: this.migrationId, guest_id: this.guestId, cause: this.#cause },

@@ -63,7 +63,9 @@ export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number)
           throw new Fault("ID_CONFLICT", "a Meet stream is about one migration of one source");
         }
         await listen(arrivals, request, call.traceparent);
-        restate();
+        // A guest that was released stands still, and is not kept waiting by an answer: the next change
+        // is told at once.
+        if (request.word !== SourceWord.RELEASED) restate();
       }
     } finally {
       clearInterval(beat);

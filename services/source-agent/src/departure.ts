@@ -98,7 +98,9 @@ export class Departure {
   meet: MeetCall | undefined;
   endpoint: Endpoint | undefined;
   tunnel: Tunnel | undefined;
-  /** QEMU is being told how and where to send. Undefined: it was told nothing by this agent. */
+  /** QEMU is being told how to send. Undefined: it was told nothing by this agent. */
+  preset: Promise<void> | undefined;
+  /** QEMU is being told where to send as well. */
   readied: ReturnType<typeof ready> | undefined;
   /** QEMU is being told to send. Never rejects. */
   sending: Promise<void> | undefined;
@@ -135,6 +137,8 @@ export class Departure {
   #failure: Failure | undefined;
   #accepted: Promise<void> | undefined;
   #phaseSince = performance.now();
+  /** What has happened and is still to be told. */
+  readonly #untold: (() => void)[] = [];
   /** A step that the disk refused, and that is tried again: why. */
   #unwritten = "";
   readonly #vigil: Vigil;
@@ -301,11 +305,13 @@ export class Departure {
   }
 
   async #create(): Promise<void> {
-    // What QEMU says of an earlier migration must never be taken for this one's end.
-    const before = await fingerprint(this);
-    this.record = { ...this.record, before }; // only now: the destination may have been met meanwhile
+    // What QEMU says of an earlier migration must never be taken for this one's end. It is written with
+    // `performing`: before that nothing was sent.
+    const looking = fingerprint(this).then((before) => {
+      this.record = { ...this.record, before }; // only now: the destination may have been met meanwhile
+    });
     const residence = residenceOf(this.resident.record);
-    await this.host.store.departures.create(this.migrationId, this.record, (phase) => ({
+    const creating = this.host.store.departures.create(this.migrationId, this.record, (phase) => ({
       migrationId: this.migrationId,
       guestId: this.guestId,
       phase,
@@ -316,6 +322,7 @@ export class Departure {
       ...(residence === undefined ? {} : { residence }),
       destinationAddress: this.record.destinationAddress,
     }));
+    await Promise.all([looking, creating]);
   }
 
   /** A caller named the migration's trace. */
@@ -538,36 +545,44 @@ export class Departure {
 
   #moved(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }): void {
     this.meet?.restate(); // first: the guest may stand still until the destination hears it
-    const { log, metrics } = this.host;
     this.#unwritten = "";
-    const now = performance.now();
-    if (step.from !== step.to) {
-      const lastedMs = now - this.#phaseSince;
-      metrics.phaseDuration.observe({ role: "source", phase: step.from }, lastedMs / 1000);
-      this.#phaseSince = now;
-      metrics.series.moved(this.migrationId, step.to);
-      if (step.from !== "idle") this.#traceStep(step, lastedMs);
-      log.info(
-        {
-          migration_id: this.migrationId,
-          guest_id: this.guestId,
-          role: "source",
-          from: step.from,
-          to: step.to,
-          heard: step.heard,
-          ...(this.#failure === undefined ? {} : { reason: this.#failure.reason }),
-        },
-        `${step.from} → ${step.to}`,
-      );
-    }
+    if (step.from !== step.to) this.#untold.push(this.#story(step));
     if (step.from !== step.to && step.to === "performing") this.#foresee("released");
+    // The word is on its way before anybody here is told.
+    if (step.to === "released") setImmediate(() => this.#tell());
+    else this.#tell();
     if (this.settled) this.#settle();
+  }
+
+  /** What is to be told of a step, by somebody who has time for it. */
+  #story(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }): () => void {
+    const { log, metrics } = this.host;
+    const { from, to, heard } = step;
+    const now = performance.now();
+    const lastedMs = now - this.#phaseSince;
+    const endedAtMs = Date.now();
+    this.#phaseSince = now;
+    const why = this.#failure === undefined ? {} : { reason: this.#failure.reason };
+    return () => {
+      metrics.phaseDuration.observe({ role: "source", phase: from }, lastedMs / 1000);
+      metrics.series.moved(this.migrationId, to);
+      if (from !== "idle") this.#traceStep(step, lastedMs, endedAtMs);
+      const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "source" };
+      log.info({ ...about, from, to, heard, ...why }, `${from} → ${to}`);
+    };
+  }
+
+  /** Tells what has happened so far, in its order; whoever waits for it looks after this turn. */
+  #tell(): void {
+    for (const tell of this.#untold.splice(0)) tell();
     this.changes.bump();
   }
 
-  #traceStep(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }, lastedMs: number) {
-    const { from: phase, to: next, heard } = step;
-    const endedAtMs = Date.now();
+  #traceStep(
+    { from: phase, to: next, heard }: { from: SourcePhase; to: SourcePhase; heard: SourceHeard },
+    lastedMs: number,
+    endedAtMs: number,
+  ): void {
     this.trace.phase({ phase, heard, next, startedAtMs: endedAtMs - lastedMs, endedAtMs });
     // Stopped for the switchover, and given back: where it lands, the destination tells.
     const back = next === "reclaimed" || (next === "kept" && phase === "cancelling");
