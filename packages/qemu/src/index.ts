@@ -34,6 +34,7 @@ export {
   continueOutgoing,
   type OutgoingNews,
   type OutgoingOptions,
+  presetOutgoing,
   putBackOutgoing,
   readyOutgoing,
   setBandwidth,

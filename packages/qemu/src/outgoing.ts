@@ -39,15 +39,16 @@ export type OutgoingNews =
   /** Over, in QEMU's word: "completed", "failed" or "cancelled". */
   | { readonly kind: "ended"; readonly status: string };
 
-/** Sets everything that the copy needs. Nothing moves yet, and nobody is dialled. */
+/** Sets what every copy needs, wherever it goes. Nothing moves yet, and nobody is dialled. */
+export async function presetOutgoing(qmp: Qmp): Promise<void> {
+  await setCapabilities(qmp, WANTED);
+}
+
+/** Sets what this copy needs, after `presetOutgoing`. Still nothing moves. */
 export async function readyOutgoing(qmp: Qmp, options: OutgoingOptions): Promise<void> {
   const { to, bandwidthBytesPerSecond, downtimeLimitMs } = options;
-  const [encryption] = await Promise.all([
-    setCredentials(qmp, "client", keyDirOf(to)),
-    setCapabilities(qmp, WANTED),
-  ]);
   await setParameters(qmp, {
-    ...encryption,
+    ...(await setCredentials(qmp, "client", keyDirOf(to))),
     "max-bandwidth": toMaxBandwidth(bandwidthBytesPerSecond),
     "downtime-limit": downtimeLimitMs,
   });

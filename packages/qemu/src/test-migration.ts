@@ -9,6 +9,7 @@ import {
   beginOutgoing,
   type OutgoingNews,
   type OutgoingOptions,
+  presetOutgoing,
   readyOutgoing,
   watchOutgoing,
 } from "./outgoing.js";
@@ -87,6 +88,7 @@ export async function listenTcp(
 
 /** Sends the guest there. */
 export async function startOutgoing(qmp: Qmp, options: OutgoingOptions): Promise<void> {
+  await presetOutgoing(qmp);
   await readyOutgoing(qmp, options);
   await beginOutgoing(qmp, options.to);
 }

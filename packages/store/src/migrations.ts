@@ -113,9 +113,12 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
    * out. Repeating it does no harm.
    */
   async handOver(id: string, phase: Phase, guests: Folders<unknown>, name: string): Promise<void> {
-    if (await this.#endings.isEnded(id, phase)) return;
-    const landed = guests.folder(name);
-    if (await this.#endings.liesIn(landed, id, phase)) {
+    const [ended, moved] = await Promise.all([
+      this.#endings.isEnded(id, phase),
+      this.#endings.liesIn(guests.folder(name), id, phase),
+    ]);
+    if (ended) return;
+    if (moved) {
       await guests.sync(); // moved before, and perhaps not durably
       await this.#folders.sync();
     } else {

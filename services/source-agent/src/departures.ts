@@ -163,7 +163,7 @@ export class Departures {
     const { log } = departure.host;
     this.#ended.set(departure.migrationId, viewOf(departure));
     if (resident.migrationId === departure.migrationId) resident.migrationId = "";
-    departure.tidied = departure.readied === undefined && !departure.found; // QEMU heard nothing of it
+    departure.tidied = departure.preset === undefined && !departure.found; // QEMU heard nothing of it
     try {
       if (!departure.tidied) {
         await putBack(departure).catch((error: unknown) =>

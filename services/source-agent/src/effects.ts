@@ -16,6 +16,7 @@ import {
   lookOutgoing,
   type Outgoing,
   ProgressMeter,
+  presetOutgoing,
   putBackOutgoing,
   readyOutgoing,
   removePskFile,
@@ -62,6 +63,7 @@ async function meet(departure: Departure): Promise<void> {
   const accepted = departure.accept(); // written while we dial; `performing` waits for it
   accepted.catch(() => {}); // it is `performing` that fails on a full disk
   openMeet(departure);
+  preset(departure).catch(() => {}); // told by `ready`
   const { changes } = departure;
   const met = await changes.until(() => departure.phase !== "meeting", {
     withinMs: MEET_TIMEOUT_MS,
@@ -94,12 +96,18 @@ function migrate(departure: Departure): Promise<void> {
   return departure.sending;
 }
 
+/** Tells QEMU what it can be told before the destination is known. */
+function preset(departure: Departure): Promise<void> {
+  departure.preset ??= (async () => presetOutgoing(monitor(departure)))();
+  return departure.preset;
+}
+
 /**
  * Tells QEMU how it will send, and where to. Nothing of the guest moves: so it is done while
  * `performing` is being written.
  */
 export async function ready(departure: Departure): Promise<Endpoint> {
-  const to = await route(departure);
+  const [to] = await Promise.all([route(departure), preset(departure)]);
   await readyOutgoing(monitor(departure), {
     to,
     bandwidthBytesPerSecond: await departure.host.joinBandwidth(departure),
@@ -374,7 +382,8 @@ async function kill(departure: Departure): Promise<void> {
 
 /** After a migration that was given up, QEMU is set as if there had been none. */
 export async function putBack(departure: Departure): Promise<void> {
-  await departure.readied?.catch(() => {}); // what it set is put back, not what it is about to set
+  // What was set is put back, and not what is about to be set.
+  await Promise.allSettled([departure.preset, departure.readied]);
   await departure.tunnel?.stop();
   const { qmp } = departure.resident;
   const { runDir } = departure.resident.record.guest;
