@@ -478,6 +478,7 @@ describe("the caller aborts", () => {
           ["bound", "lose"],
           ["bound", "released"],
         ],
+        finish: [...Array<"pending">(20).fill("pending"), "landed"], // Perform is repeated meanwhile
       },
       { timeoutMs: 3_600_000 },
     );
