@@ -145,10 +145,13 @@ export class Calls {
     };
     let prepared = false;
     const listener: TetherListener = {
+      accepted: (peerAddress, agentId) => {
+        this.#answered(peerAddress, agentId);
+        this.caller.hear({ call: "prepare", word: "accepted" });
+      },
       prepared: ({ peerAddress, warnings }, agentId) => {
         prepared = true;
-        this.#destinationAgentId = agentId;
-        if (peerAddress !== "") this.#destinationAddress = peerAddress;
+        this.#answered(peerAddress, agentId);
         for (const message of warnings) this.caller.tell({ kind: "warning", message });
         this.caller.hear({ call: "prepare", word: "ok" });
       },
@@ -161,6 +164,12 @@ export class Calls {
     };
     const { traceparent } = this.options;
     this.#tether = openTether(to.destination, open, listener, { traceparent });
+  }
+
+  /** Who holds the tether, and where the source is to find it. */
+  #answered(peerAddress: string, agentId: string): void {
+    this.#destinationAgentId = agentId;
+    if (peerAddress !== "") this.#destinationAddress = peerAddress;
   }
 
   #tetherEnded(error: Error | undefined, prepared: boolean): void {

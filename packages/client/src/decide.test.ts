@@ -26,7 +26,7 @@ const TROUBLE = ["silence", "again", "unknown", "over", "held", "refused", "time
 const VERDICTS = ["landed", "returned", "perished"] as const;
 const WORDS: { readonly [C in Call]: readonly Words[C][] } = {
   begin: ["ok", ...TROUBLE],
-  prepare: ["ok", "unreachable", ...TROUBLE],
+  prepare: ["accepted", "ok", "unreachable", ...TROUBLE],
   tether: ["news", "lost", ...VERDICTS],
   perform: ["bound", "progress", "released", "failed", ...TROUBLE],
   finish: ["pending", ...VERDICTS, ...TROUBLE],
@@ -94,7 +94,9 @@ function hear(world: World, heard: Heard): Step {
   const { move } = ROWS[row];
   known = afterMove(known, move);
   const open = new Set(world.open);
-  const streams = heard.call === "perform" && ["bound", "progress"].includes(heard.word);
+  const streams =
+    (heard.call === "perform" && ["bound", "progress"].includes(heard.word)) ||
+    (heard.call === "prepare" && heard.word === "accepted");
   const goesOn = move === "repeat" || move === "hold" || streams || heard.word === "news";
   if (!goesOn) open.delete(heard.call);
   if (heard.call === "prepare" && heard.word === "ok") open.add("tether");
@@ -117,9 +119,11 @@ function everyStep(): Step[] {
   const worlds = [START];
   for (let world = worlds.pop(); world !== undefined; world = worlds.pop()) {
     if (world.end !== undefined) continue;
-    // Whether the destination's copy may be whole is told by its phase, at any time.
-    const known = world.known;
-    const phased = [world, { ...world, known: { ...known, whole: true } }];
+    // Whether the destination's copy may be whole is told by its phase, at any time after `prepared`.
+    const { known, open } = world;
+    const whole = { ...world, known: { ...known, whole: true } };
+    const early = known.there === "nothing" || open.includes("prepare");
+    const phased = early ? [world] : [world, whole];
     for (const now of phased) {
       for (const heard of now.open.flatMap(heards)) {
         const step = hear(now, heard);

@@ -19,7 +19,7 @@ type Trouble =
 /** What may be heard, by who says it. */
 export interface Words {
   begin: "ok" | Trouble;
-  prepare: "ok" | "unreachable" | Trouble;
+  prepare: "accepted" | "ok" | "unreachable" | Trouble;
   tether: "news" | "landed" | "returned" | "perished" | "lost";
   perform: "bound" | "progress" | "released" | "failed" | Trouble;
   finish: FinalVerdict | "pending" | Trouble;
@@ -115,6 +115,7 @@ const TABLE: { readonly [C in Call]: { readonly [W in Words[C]]: Cell } } = {
     timeout: "begin-timeout",
   },
   prepare: {
+    accepted: "prepare-accepted",
     ok: "prepare-ok",
     unreachable: "prepare-unreachable",
     again: "prepare-again",
@@ -272,7 +273,7 @@ const NO_HELP: ReadonlySet<string> = new Set(["unknown", "over", "held", "refuse
 /** A fault is an answer: nothing was accepted. Silence is none: perhaps it was. */
 function thereAfter(known: Known, word: Words["prepare"]): Known["there"] {
   if (word === "ok") return "prepared";
-  if (word === "silence" || word === "timeout") return "perhaps";
+  if (word === "accepted" || word === "silence" || word === "timeout") return "perhaps";
   return word === "held" ? known.there : "nothing";
 }
 

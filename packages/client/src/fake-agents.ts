@@ -49,7 +49,7 @@ export type VerdictAnswer = FinalVerdict | "pending" | Lost | Fault | Promise<Fi
 export type AbortAnswer = "aborted" | "underWay" | "tooLate" | Lost | Fault;
 export type Step<Word> = Word | Promise<unknown> | Lost | Fault;
 export type PrepareStep = Step<
-  "prepared" | "validated" | "beat" | "landed" | "ok" | `phase ${string}`
+  "accepted" | "prepared" | "validated" | "beat" | "landed" | "ok" | `phase ${string}`
 >;
 export type PerformStep = Step<"bound" | "progress" | "released" | "failed" | "end">;
 
@@ -284,6 +284,8 @@ function prepareEvent(word: string, blockers: Blocker[]): PrepareResponse {
     };
     return { agentId, event: { $case: "prepared", value } };
   }
+  if (word === "accepted")
+    return { agentId, event: { $case: "accepted", value: { peerAddress: "" } } };
   if (word === "landed") return { agentId, event: { $case: "landed", value: { guestId: "vm1" } } };
   if (word === "beat") return { agentId, event: { $case: "beat", value: {} } };
   return { agentId, event: { $case: "phase", value: { phase: word.replace("phase ", "") } } };

@@ -127,6 +127,31 @@ describe("a migration that goes well", () => {
     assert.equal(agents.heard.indexOf("confirm") > agents.heard.lastIndexOf("finish"), true);
   });
 
+  test("performs as soon as the guest was accepted, and once", async () => {
+    const started = gate();
+    const { agents, run } = await start({
+      ...HEALTHY,
+      prepare: [["accepted", started.opened, "prepared", "never"]],
+    });
+    await agents.times("perform", 1);
+    started.open();
+    assert.equal((await run.result).verdict, "landed");
+    assert.equal(agents.heard.filter((each) => each === "perform").length, 1);
+  });
+
+  test("a guest that was accepted and cannot be prepared: aborted at the source", async () => {
+    const { agents, rows, outcome } = await walk({
+      ...HEALTHY,
+      prepare: [["accepted", fault("QEMU_FAILED")]],
+      perform: [["never"]],
+      abort: ["aborted"],
+    });
+    assert.ok(rows.includes("prepare-accepted") && rows.includes("prepare-refused"));
+    assert.ok(agents.heard.includes("abort"));
+    assert.equal(outcome.verdict, "returned");
+    assert.equal(outcome.why?.reason, "QEMU_FAILED");
+  });
+
   test("sends heartbeats on the tether if asked to", async () => {
     const beaten = gate();
     const script: Script = {

@@ -72,10 +72,16 @@ export const ROWS = {
     next: "Stop: nothing was begun, and a lease that was taken lapses by itself.",
     move: "refuse",
   },
+  "prepare-accepted": {
+    call: "Prepare",
+    knew: "`accepted`: the guest was admitted, and its QEMU is being started.",
+    next: "Hold the stream open; that is the tether. Perform on the source, with the agent_id that answered and peer_address, or the address dialled if that is empty: the agents meet while QEMU starts. Or wait for `prepared`.",
+    move: "perform",
+  },
   "prepare-ok": {
     call: "Prepare",
     knew: "`prepared`: the guest's QEMU listens.",
-    next: "Hold the stream open; that is the tether. Perform on the source, with the agent_id that answered and peer_address, or the address dialled if that is empty.",
+    next: "Perform on the source as above, if it was not called yet.",
     move: "perform",
   },
   "prepare-again": {

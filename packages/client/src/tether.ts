@@ -13,6 +13,8 @@ import type { Agent, CallOptions } from "./agent.js";
 
 /** Who hears what the stream says. */
 export interface TetherListener {
+  /** The guest was admitted; an older agent does not tell. */
+  accepted(peerAddress: string, agentId: string): void;
   prepared(event: PreparePrepared, agentId: string): void;
   /** The arrival's phase; undefined: only a beat. */
   news(phase: string | undefined): void;
@@ -61,6 +63,9 @@ export function openTether(
 
 function tell({ agentId, event }: PrepareResponse, listener: TetherListener): void {
   switch (event?.$case) {
+    case "accepted":
+      listener.accepted(event.value.peerAddress, agentId);
+      return;
     case "prepared":
       listener.prepared(event.value, agentId);
       return;

@@ -118,8 +118,10 @@ async function listen(
     arrival.heardSource();
     arrival.tracedBySource(traceparent);
     arrival.bandwidthWanted = Number(request.bandwidthBytesPerSecond);
-    if (request.arrival === 0n) await arrival.hear("met");
-    else if (number === arrival.record.arrival.arrival) await hearWord(arrival, request);
+    // A source that dials early learns where to send as soon as QEMU listens, and says then that it knows.
+    if (request.arrival === 0n) {
+      if (SENDING.has(arrival.phase)) await arrival.hear("met");
+    } else if (number === arrival.record.arrival.arrival) await hearWord(arrival, request);
   }
   if (request.acknowledged !== WireVerdict.UNSPECIFIED) {
     await arrivals.acknowledge(request.migrationId, number);

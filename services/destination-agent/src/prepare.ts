@@ -221,9 +221,19 @@ function arrivalNumber(): string {
   return number === 0n ? arrivalNumber() : number.toString();
 }
 
+/** Phases of an arrival whose QEMU does not listen yet, or was given up before it did. */
+const UNPREPARED: ReadonlySet<string> = new Set([
+  "empty",
+  "preparing",
+  "discarding",
+  "returned",
+  "perished",
+]);
+
 /** Tells the caller what happens until the end, which is OK after landing and an error otherwise. */
 async function tell(call: PrepareCall, arrival: Arrival, options: Admitting): Promise<void> {
-  const { agentId } = options;
+  const { agentId, advertise } = options;
+  call.write({ agentId, event: { $case: "accepted", value: { peerAddress: advertise } } });
   let seen = -1;
   let told: string | undefined;
   let prepared = false;
@@ -231,7 +241,7 @@ async function tell(call: PrepareCall, arrival: Arrival, options: Admitting): Pr
     seen = await arrival.changes.after(seen);
     if (arrival.phase === told) continue;
     told = arrival.phase;
-    if (!prepared && arrival.phase === "prepared") {
+    if (!prepared && !UNPREPARED.has(arrival.phase)) {
       prepared = true;
       call.write({ agentId, event: { $case: "prepared", value: preparedEvent(call, options) } });
     }

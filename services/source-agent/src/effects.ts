@@ -65,10 +65,12 @@ async function meet(departure: Departure): Promise<void> {
   openMeet(departure);
   preset(departure).catch(() => {}); // told by `ready`
   const { changes } = departure;
-  const met = await changes.until(() => departure.phase !== "meeting", {
-    withinMs: MEET_TIMEOUT_MS,
-  });
-  if (met) return;
+  const met = () => departure.phase !== "meeting";
+  // A destination that answers and names no endpoint yet is starting QEMU, and gives that up by itself.
+  while (!(await changes.until(met, { withinMs: MEET_TIMEOUT_MS }))) {
+    if (departure.meet?.silent(MEET_TIMEOUT_MS) !== false) break;
+  }
+  if (met()) return;
   departure.fail(
     "DESTINATION_UNREACHABLE",
     `the destination agent at ${departure.record.destinationAddress} could not be met within ${MEET_TIMEOUT_MS / 1000} s${departure.meetTrouble}`,

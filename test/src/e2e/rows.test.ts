@@ -41,6 +41,7 @@ const CASES: { readonly [R in RowId]: Row } = {
   "begin-refused": [{ call: "begin", word: "refused" }, "refuse"],
   "begin-timeout": [{ call: "begin", word: "timeout" }, "refuse"],
 
+  "prepare-accepted": [{ call: "prepare", word: "accepted" }, "perform"],
   "prepare-ok": [{ call: "prepare", word: "ok" }, "perform"],
   "prepare-again": [{ call: "prepare", word: "again" }, "repeat"],
   "prepare-unreachable": [{ call: "prepare", word: "unreachable" }, "abort"],

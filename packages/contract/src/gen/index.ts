@@ -39,6 +39,7 @@ export {
   PrepareOpen,
   PrepareHeartbeat,
   PrepareResponse,
+  PrepareAccepted,
   PreparePrepared,
   PrepareBeat,
   PreparePhase,

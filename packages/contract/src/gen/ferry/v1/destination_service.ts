@@ -104,7 +104,19 @@ export interface PrepareResponse {
     | //
     /** The guest has landed: the tether no longer matters. The stream ends OK after it. */
     { $case: "landed"; value: PrepareLanded }
+    | //
+    /**
+     * The guest was admitted, and its QEMU is being started. Perform may be called from here on, so that the
+     * agents meet meanwhile; it may as well wait for `prepared`. Older agents do not tell this.
+     */
+    { $case: "accepted"; value: PrepareAccepted }
     | undefined;
+}
+
+/** The guest was admitted. */
+export interface PrepareAccepted {
+  /** As in PreparePrepared. */
+  peerAddress: string;
 }
 
 /** The guest's QEMU listens. */
@@ -474,6 +486,9 @@ export const PrepareResponse: MessageFns<PrepareResponse> = {
       case "landed":
         PrepareLanded.encode(message.event.value, writer.uint32(50).fork()).join();
         break;
+      case "accepted":
+        PrepareAccepted.encode(message.event.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -539,6 +554,14 @@ export const PrepareResponse: MessageFns<PrepareResponse> = {
             message.event = { $case: "landed", value: PrepareLanded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.event = { $case: "accepted", value: PrepareAccepted.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -588,7 +611,68 @@ export const PrepareResponse: MessageFns<PrepareResponse> = {
         }
         break;
       }
+      case "accepted": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "accepted", value: PrepareAccepted.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBasePrepareAccepted(): PrepareAccepted {
+  return { peerAddress: "" };
+}
+
+export const PrepareAccepted: MessageFns<PrepareAccepted> = {
+  encode(message: PrepareAccepted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.peerAddress !== "") {
+      writer.uint32(10).string(message.peerAddress);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrepareAccepted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrepareAccepted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.peerAddress = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PrepareAccepted>, I>>(base?: I): PrepareAccepted {
+    return PrepareAccepted.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PrepareAccepted>, I>>(object: I): PrepareAccepted {
+    const message = createBasePrepareAccepted();
+    message.peerAddress = object.peerAddress ?? "";
     return message;
   },
 };
