@@ -29,6 +29,8 @@ export interface Keeper {
   free(): void;
   /** SIGKILL, again and again until QEMU is reaped. */
   kill(): Promise<void>;
+  /** Something else tells that QEMU may have ended, such as its monitor: sees at once. */
+  look(): void;
   /** Stops watching and closes what is open here. Kills a QEMU that was not freed, and no other. */
   letGo(): void;
 }
