@@ -3,6 +3,7 @@
  * becomes a resident guest by one rename, so a resident guest's record and an arrival's record
  * are one shape, and the rename needs no rewriting.
  */
+import { destination, destinationSettled, source, sourceSettled } from "@ferry/protocol";
 import type { Format } from "@ferry/store";
 import { z } from "zod";
 
@@ -122,6 +123,8 @@ export const departureRecord = z.object({
   reason: z.string(),
   /** A person stood in for the destination: who, and why. Written before the guest was touched for it. */
   overridden: z.string().optional(),
+  /** That person gave the guest up: it is not to be taken back but to be killed. */
+  givenUp: z.boolean().optional(),
   /** W3C's, as a caller gave it, so that a restart does not lose the trace. */
   traceparent: z.string().optional(),
 });
@@ -143,6 +146,10 @@ export const endingRecord = z.object({
   destinationAddress: z.string().optional(),
   /** A person stood in for the other side: who, and why. */
   overridden: z.string().optional(),
+  /** A person gave the guest up, and its copy at the source was destroyed. */
+  givenUp: z.boolean().optional(),
+  /** Of a guest that perished here: the source has said that a person decided. */
+  decided: z.boolean().optional(),
   /** The QEMU that left, so that a guest which came back is never taken for the one that is gone. */
   residence: z.string().optional(),
   /** The other side has been told that it was overridden. */
@@ -151,18 +158,44 @@ export const endingRecord = z.object({
 });
 export type EndingRecord = z.infer<typeof endingRecord>;
 
+/** A phase that only a later release can have written: nobody may act on what it cannot mean here. */
+function later(table: object, phase: string | undefined): string | undefined {
+  return phase === undefined || Object.hasOwn(table, phase) ? undefined : `phase "${phase}"`;
+}
+
+/** What a migration can end in, on either side. */
+const ENDS = Object.fromEntries(
+  [...keysOf(source).filter(sourceSettled), ...keysOf(destination).filter(destinationSettled)].map(
+    (phase) => [phase, phase],
+  ),
+);
+
+function keysOf<Key extends string>(table: { readonly [K in Key]: unknown }): Key[] {
+  return Object.keys(table) as Key[]; // tables are literals of exactly these
+}
+
 /** What each kind of file is called on disk. A version is raised when an older agent would misread it. */
 const GUEST = { name: "ferry.guest", version: 1 };
-export const guestFormat: Format<GuestRecord> = { ...GUEST, schema: guestRecord };
+export const guestFormat: Format<GuestRecord> = {
+  ...GUEST,
+  schema: guestRecord,
+  later: ({ arrival }) => later(destination, arrival?.phase),
+};
 /** The same files, where every one of them has an arrival. */
-export const arrivalFormat: Format<ArrivalRecord> = { ...GUEST, schema: arrivalRecord };
+export const arrivalFormat: Format<ArrivalRecord> = {
+  ...GUEST,
+  schema: arrivalRecord,
+  later: ({ arrival }) => later(destination, arrival.phase),
+};
 export const departureFormat: Format<DepartureRecord> = {
   name: "ferry.departure",
   version: 1,
   schema: departureRecord,
+  later: ({ phase }) => later(source, phase),
 };
 export const endingFormat: Format<EndingRecord> = {
   name: "ferry.ending",
   version: 1,
   schema: endingRecord,
+  later: ({ phase }) => later(ENDS, phase),
 };

@@ -50,12 +50,9 @@ export class StoreNewerFormat extends Error {
 
   constructor(
     readonly path: string,
-    readonly version: number,
-    known: number,
+    why: string,
   ) {
-    super(
-      `${path} has format version ${version}, and this agent knows up to ${known}: run the newer agent again`,
-    );
+    super(`${path} ${why}: run the newer agent again`);
   }
 }
 

@@ -13,6 +13,8 @@ export interface Format<Body> {
   /** Raised when an older agent would misread the body. */
   readonly version: number;
   readonly schema: ZodType<Body>;
+  /** What only a later release can have written in it, in words; undefined: nothing. */
+  later?(body: Body): string | undefined;
 }
 
 interface Head {
@@ -40,13 +42,19 @@ export function decode<Body>(format: Format<Body>, bytes: Buffer, path: string):
     );
   }
   if (head.version > format.version) {
-    throw new StoreNewerFormat(path, head.version, format.version);
+    const { version } = head;
+    const why = `has format version ${version}, and this agent knows up to ${format.version}`;
+    throw new StoreNewerFormat(path, why);
   }
   if (rest.length !== 1 || rest[0] !== "" || sha256(line) !== head.sha256) {
     throw new StoreCorrupt(path, "its checksum does not match: it was torn, or changed by hand");
   }
   const body = format.schema.safeParse(JSON.parse(line));
-  if (body.success) return body.data;
+  if (body.success) {
+    const later = format.later?.(body.data);
+    if (later === undefined) return body.data;
+    throw new StoreNewerFormat(path, `has ${later}, which this agent does not know`);
+  }
   const [issue] = body.error.issues;
   throw new StoreCorrupt(path, `it is whole, but ${issue?.path.join(".")}: ${issue?.message}`, {
     cause: body.error,

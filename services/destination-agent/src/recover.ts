@@ -14,7 +14,7 @@ export async function recover(arrivals: Arrivals): Promise<void> {
   await arrivals.load();
   await Promise.all(
     (await store.arrivals.list()).map(async (record) => {
-      // Written phases come from the table; `preparing` is what `accept` writes first.
+      // A record with a phase that is not in the table is not read; `preparing` is what `accept` writes first.
       const phase = record.arrival.phase as DestinationPhase;
       if (destinationSettled(phase)) return;
       const arrival = new Arrival(

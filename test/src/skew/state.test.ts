@@ -8,7 +8,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { type GuestRecord, residenceOf } from "@ferry/agent-kit";
+import { type ArrivalRecord, type GuestRecord, residenceOf } from "@ferry/agent-kit";
 import { Agent, Guests, listMigrations } from "@ferry/client";
 import { GuestState, type Migration, Verdict } from "@ferry/contract";
 import { credentials } from "@grpc/grpc-js";
@@ -125,6 +125,34 @@ for (const [what, host, role, which] of KINDS) {
     const before = contents(state);
     await assert.rejects(startOn(host, role, dir), (error: Error) => {
       assert.match(error.message, /format version 2, and this agent knows up to 1/);
+      assert.ok(error.message.includes(path), "it names the file");
+      return true;
+    });
+    assert.deepEqual(changed(before, contents(state)), [], "nothing was settled");
+  });
+}
+
+for (const [what, host, role, which] of KINDS.filter(
+  ([, , , each]) => !/guests/.test(String(each)),
+)) {
+  test(`${what} in a phase that a later release knows keeps the ${role} agent from starting, and stays`, async (t) => {
+    const dir = scratch(t);
+    const state = layOut(host, dir);
+    const path = records(state).find((each) => which.test(each));
+    assert.ok(path, `${which} is among the fixtures`);
+    rewrite(path, (body) => {
+      const { arrival } = body as Partial<ArrivalRecord>;
+      const inIt = typeof arrival === "object"; // elsewhere it is a number
+      return inIt
+        ? { ...body, arrival: { ...arrival, phase: "held" } }
+        : { ...body, phase: "held" };
+    });
+    const before = contents(state);
+    await assert.rejects(startOn(host, role, dir), (error: Error) => {
+      assert.match(
+        error.message,
+        /has phase "held", which this agent does not know: run the newer/,
+      );
       assert.ok(error.message.includes(path), "it names the file");
       return true;
     });
