@@ -108,7 +108,7 @@ function keepQemuBecause(
   }
   const pids = qemus.map(({ identity }) => identity.pid).join(" ");
   const byHand = `if nobody wants it, end it by hand (kill -KILL ${pids}) and sweep again`;
-  if (ending?.phase === "perished") return `its guest perished, and a person decides: ${byHand}`;
+  if (isUndecided(ending)) return `its guest perished, and a person decides: ${byHand}`;
   if (keepers.length > 0) return `it was freed, so its guest was somebody's: ${byHand}`;
   if (qemus.some(({ atHome }) => !atHome)) {
     return `its run directory is gone, so it cannot be asked whether its guest ever ran: ${byHand}`;
@@ -118,8 +118,13 @@ function keepQemuBecause(
   return "";
 }
 
+/** Nobody has decided yet about a guest that perished. */
+function isUndecided(ending: EndingRecord | undefined): boolean {
+  return ending?.phase === "perished" && ending.decided !== true;
+}
+
 /** A guest that perished leaves its QEMU's last words, until a person has seen them. */
 function keepPlaceBecause({ keepAll, ending, asked }: Circumstances): string {
-  if (keepAll !== "" || ending?.phase !== "perished" || asked) return keepAll;
+  if (keepAll !== "" || !isUndecided(ending) || asked) return keepAll;
   return "its guest perished: look at qemu.log and last-word in it, then sweep";
 }

@@ -40,6 +40,8 @@ export interface OverrideOrder<Phase extends string> {
   readonly asked: OverrideAsked;
   readonly fenced: Fenced;
   readonly statement: Statement;
+  /** What becomes of the guest, for the audit log, if a person had the choice. */
+  readonly choice?: string;
   readonly migrationId: string;
   readonly guestId: string;
   /** This agent. */
@@ -59,7 +61,7 @@ export async function override<Phase extends string>(order: OverrideOrder<Phase>
   const { peer, asked, fenced, statement, migrationId, guestId, host } = order;
   const who = requireAsk(peer, "override");
   check(asked, fenced, statement);
-  const { reason } = asked;
+  const reason = order.choice === undefined ? asked.reason : `${order.choice}: ${asked.reason}`;
   if (fenced.answers) {
     refuse(
       `the ${fenced.role} agent on ${fenced.hostId} answers: it is not gone, and must be asked`,

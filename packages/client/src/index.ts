@@ -52,6 +52,12 @@ export {
   override,
   planOverride,
 } from "./override.js";
+export {
+  decidePerished,
+  findPerished,
+  type PerishedChoice,
+  type PerishedGuest,
+} from "./perished.js";
 export { type Resolution, resolve, type Testimony } from "./resolve.js";
 export { type Move, ROWS, type Row, type RowId } from "./rows.js";
 export { TRANSPORTS, type Transport } from "./transport.js";

@@ -1,6 +1,6 @@
 /*
  * Asks both ends what became of a migration, and orders nothing. The destination's verdict counts;
- * the source's is the destination's, as it heard it. Silence and "unknown" prove nothing.
+ * the source's is the destination's, as it heard it, or a person's after `perished`. Silence and "unknown" prove nothing.
  */
 import { type Migration, Role } from "@ferry/contract";
 import type { Agent } from "./agent.js";
@@ -42,7 +42,9 @@ export async function resolve(
   const known = testimonies.flatMap(({ migration }) => migration ?? []);
   const there = known.find(({ role }) => role === Role.DESTINATION);
   const here = known.find(({ role }) => role === Role.SOURCE);
-  const verdict = verdictIn(there) ?? verdictIn(here) ?? "pending";
+  // What perished stays so; what counts once a person has decided is what the source made of it.
+  const decided = verdictIn(there) === "perished" && here?.settled === true;
+  const verdict = (decided ? undefined : verdictIn(there)) ?? verdictIn(here) ?? "pending";
   return {
     migrationId,
     guestId: known[0]?.guestId,

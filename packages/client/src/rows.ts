@@ -159,7 +159,7 @@ export const ROWS = {
   "tether-perished": {
     call: "the tether",
     knew: "ABORTED with verdict `perished`.",
-    next: "Stop, and call a person: the guest may have run there. Start it nowhere.",
+    next: "Stop, and call a person, who decides with `ferry resolve`: the guest may have run there. Start it nowhere.",
     move: "end",
   },
   "tether-lost": {
@@ -267,7 +267,7 @@ export const ROWS = {
   "finish-perished": {
     call: "Finish(land)",
     knew: "`perished`.",
-    next: "Stop, and call a person: the guest may have run there. Start it nowhere.",
+    next: "Stop, and call a person, who decides with `ferry resolve`: the guest may have run there. Start it nowhere.",
     move: "end",
   },
   "finish-pending": {
@@ -321,7 +321,7 @@ export const ROWS = {
   "abandon-perished": {
     call: "Finish(abandon)",
     knew: "`perished`.",
-    next: "Stop, and call a person: the guest may have run there. Start it nowhere.",
+    next: "Stop, and call a person, who decides with `ferry resolve`: the guest may have run there. Start it nowhere.",
     move: "end",
   },
   "abandon-pending": {
@@ -429,7 +429,7 @@ export const ROWS = {
   "confirm-perished": {
     call: "Confirm",
     knew: "`perished`.",
-    next: "Stop, and call a person: the guest may have run there. Start it nowhere.",
+    next: "Stop, and call a person, who decides with `ferry resolve`: the guest may have run there. Start it nowhere.",
     move: "end",
   },
   "confirm-pending": {

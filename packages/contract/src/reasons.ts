@@ -107,7 +107,7 @@ export const REASONS = {
   OVERRIDE_REFUSED: {
     code: status.FAILED_PRECONDITION,
     meaning:
-      "An override stands in for a host that is gone, and here it is not needed or not safe: that host answers, or its word was heard, or nothing waits for it. Nothing was done.",
+      "An override stands in for a host that is gone, and here it is not needed or not safe: that host answers, or its word was heard, or nothing waits for it. After `perished` it is a person's decision, and says `accept_perished`. Nothing was done.",
     next: "Let the agents settle it: repeat Finish or Confirm without an override, and act on the verdict.",
   },
   MIGRATION_OVER: {

@@ -41,6 +41,7 @@ export const sourceDurability: { readonly [P in SourcePhase]: Durability } = {
   bereft: "none",
   resuming: "none",
   destroying: "none",
+  givingUp: "none", // that a person gave it up is in the record
   kept: "write",
   lost: "none",
   gone: "write",

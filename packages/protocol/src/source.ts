@@ -18,6 +18,7 @@ export type SourcePhase =
   | "bereft" // released, and our QEMU is dead: theirs is the only good copy
   | "resuming" // returned: the guest is woken here
   | "destroying" // landed there: our copy is being killed
+  | "givingUp" // a person gave the guest up that perished there: our copy is being killed
   | "kept" // closed: the guest runs here
   | "lost" // our QEMU died with custody here; not startable until the destination said `returned`
   | "gone" // closed: no QEMU; the guest may be started afresh
@@ -36,11 +37,12 @@ export type SourceHeard =
   | "failedLate" // it failed later, or nobody knows when: all of it may be there
   | "landed" // the destination's verdict: it is running, or has run, over there
   | "returned" // the destination's verdict: it never ran there, and never will
-  | "perished" // the destination's verdict: a person's. Remembered: it rules out an override
+  | "perished" // the destination's verdict: a person's. Remembered: the person must know of it
   | "resumed" // QEMU runs the guest again
   | "qemuGone" // reaped
   | "restarted" // this agent is new to this departure; it looks at QEMU next
-  | "override"; // Confirm(override): a person stands in for a destination that is gone
+  | "override" // Confirm(override): a person takes the guest back whose destination is gone, or said `perished`
+  | "giveUp"; // Confirm(override): a person has our copy destroyed, once the destination said `perished`
 
 export type SourceEffect =
   | "meet" // dial the destination's agent
@@ -59,7 +61,7 @@ export const source: Table<SourcePhase, SourceHeard, SourceEffect> = {
     qemuGone: ["gone"],
     ...each("repeat", "abort", "lapsed", "restarted"),
     ...each("refuse", "perform", "met", ...COPY, "resumed"),
-    ...each("refuse", "landed", "returned", "perished", "override"),
+    ...each("refuse", "landed", "returned", "perished", "override", "giveUp"),
   },
   begun: {
     perform: ["meeting", "meet"],
@@ -67,14 +69,14 @@ export const source: Table<SourcePhase, SourceHeard, SourceEffect> = {
     qemuGone: ["gone"],
     begin: "repeat",
     ...each("refuse", "met", ...COPY, "resumed"),
-    ...each("refuse", "landed", "returned", "perished", "override"),
+    ...each("refuse", "landed", "returned", "perished", "override", "giveUp"),
   },
   meeting: {
     met: ["performing", "migrate"],
     ...each(["kept"] as const, "abort", "returned", "restarted"),
     qemuGone: ["gone"],
     ...each("repeat", "begin", "perform", "lapsed"),
-    ...each("refuse", ...COPY, "resumed", "landed", "perished", "override"),
+    ...each("refuse", ...COPY, "resumed", "landed", "perished", "override", "giveUp"),
   },
   performing: {
     gate: ["performing", "goOn"],
@@ -84,7 +86,7 @@ export const source: Table<SourcePhase, SourceHeard, SourceEffect> = {
     failedLate: ["reclaimed"],
     qemuGone: ["lost"],
     ...each("repeat", "begin", "perform", "lapsed", "met", "restarted"),
-    ...each("refuse", "resumed", "landed", "perished", "override"),
+    ...each("refuse", "resumed", "landed", "perished", "override", "giveUp"),
   },
   cancelling: {
     sent: ["retaking", "cont"], // too late to cancel, but `released` was not said: ours alone
@@ -93,33 +95,36 @@ export const source: Table<SourcePhase, SourceHeard, SourceEffect> = {
     qemuGone: ["lost"],
     restarted: ["cancelling", "cancel"],
     ...each("repeat", "abort", "lapsed", "met", "gate", "stale", "returned"),
-    ...each("refuse", "begin", "perform", "resumed", "landed", "perished", "override"),
+    ...each("refuse", "begin", "perform", "resumed", "landed", "perished", "override", "giveUp"),
   },
   retaking: {
     resumed: ["reclaimed"],
     qemuGone: ["lost"],
     restarted: ["retaking", "cont"],
     ...each("repeat", "abort", "lapsed", "met", ...COPY, "returned"),
-    ...each("refuse", "begin", "perform", "landed", "perished", "override"),
+    ...each("refuse", "begin", "perform", "landed", "perished", "override", "giveUp"),
   },
   reclaimed: {
     ...each(["kept"] as const, "returned", "override"),
     qemuGone: ["lost"],
     ...each("repeat", "abort", "lapsed", "met", ...COPY, "resumed", "restarted"),
-    ...each("refuse", "begin", "perform", "landed", "perished"),
+    ...each("refuse", "begin", "perform", "landed", "perished", "giveUp"),
   },
   // The commit point. `released` is on disk before it is said, and nothing in this row takes the
   // guest back but the destination's own `returned` or a person's word.
   released: {
     landed: ["destroying", "kill"],
     ...each(["resuming", "cont"] as const, "returned", "override"),
+    giveUp: ["givingUp", "kill"],
+    // QEMU does not wake it by itself: it was taken back, and a predecessor died before it wrote so.
+    resumed: ["kept"],
     qemuGone: ["bereft"],
     ...each("repeat", "perform", "lapsed", "met", "gate", "stale", "sent", "perished", "restarted"),
-    ...each("refuse", "begin", "abort", "failedEarly", "failedLate", "resumed"),
+    ...each("refuse", "begin", "abort", "failedEarly", "failedLate"),
   },
   bereft: {
     landed: ["departed"],
-    ...each(["gone"] as const, "returned", "override"),
+    ...each(["gone"] as const, "returned", "override", "giveUp"),
     ...each("repeat", "perform", "lapsed", "met", ...COPY, "perished", "qemuGone", "restarted"),
     ...each("refuse", "begin", "abort", "resumed"),
   },
@@ -128,34 +133,41 @@ export const source: Table<SourcePhase, SourceHeard, SourceEffect> = {
     qemuGone: ["gone"],
     restarted: ["resuming", "cont"],
     ...each("repeat", "abort", "lapsed", "met", ...COPY, "returned", "override"),
-    ...each("refuse", "begin", "perform", "landed", "perished"),
+    ...each("refuse", "begin", "perform", "landed", "perished", "giveUp"),
   },
   destroying: {
     qemuGone: ["departed"],
     restarted: ["destroying", "kill"],
     ...each("repeat", "lapsed", "met", ...COPY, "landed"),
     ...each("refuse", "begin", "perform", "abort", "returned", "perished", "resumed", "override"),
+    giveUp: "refuse",
+  },
+  givingUp: {
+    qemuGone: ["gone"],
+    restarted: ["givingUp", "kill"],
+    ...each("repeat", "lapsed", "met", ...COPY, "perished", "giveUp"),
+    ...each("refuse", "begin", "perform", "abort", "resumed", "landed", "returned", "override"),
   },
   kept: {
     qemuGone: ["gone"],
     ...each("repeat", "abort", "lapsed", "met", ...COPY, "returned", "resumed", "restarted"),
-    ...each("refuse", "begin", "perform", "landed", "perished", "override"),
+    ...each("refuse", "begin", "perform", "landed", "perished", "override", "giveUp"),
   },
   lost: {
     landed: ["departed"],
-    ...each(["gone"] as const, "returned", "override"),
+    ...each(["gone"] as const, "returned", "override", "giveUp"),
     ...each("repeat", "abort", "lapsed", "met", ...COPY, "perished", "resumed"),
     ...each("repeat", "qemuGone", "restarted"),
     ...each("refuse", "begin", "perform"),
   },
   gone: {
     ...each("repeat", "abort", "lapsed", "met", ...COPY, "landed", "returned", "perished"),
-    ...each("repeat", "resumed", "qemuGone", "restarted", "override"),
+    ...each("repeat", "resumed", "qemuGone", "restarted", "override", "giveUp"),
     ...each("refuse", "begin", "perform"),
   },
   departed: {
     ...each("repeat", "lapsed", "met", ...COPY, "landed", "perished"),
     ...each("repeat", "resumed", "qemuGone", "restarted"),
-    ...each("refuse", "begin", "perform", "abort", "returned", "override"),
+    ...each("refuse", "begin", "perform", "abort", "returned", "override", "giveUp"),
   },
 };

@@ -2,13 +2,14 @@
  * All the guests that are arriving at this host, and what became of those that did. A migration id
  * names one arrival for ever; a guest can arrive only once at a time.
  */
-import { Changes, type EndingRecord, Turns } from "@ferry/agent-kit";
+import { Changes, type EndingRecord, guestRunDirectory, Turns } from "@ferry/agent-kit";
 import { verdictOf } from "@ferry/protocol";
 import { removePskFile, removeRunDirectory } from "@ferry/qemu";
 import type { Arrival, ArrivalView } from "./arrival.js";
 import { readCause } from "./cause.js";
 import { keyDirIn } from "./effects.js";
 import type { Host } from "./host.js";
+import { clearPerished } from "./perished.js";
 
 /**
  * What is over is kept whole for this long, in milliseconds, so that whoever looks at it just now sees
@@ -25,13 +26,19 @@ export class Arrivals {
   readonly #reserved = new Set<string>();
   readonly #ended = new Map<string, ArrivalView>();
   readonly #tidying = new Set<Promise<void>>();
+  /** Migrations that perished here and that a person has decided. */
+  readonly #decided = new Set<string>();
 
   constructor(readonly host: Omit<Host, "settled">) {}
 
   /** Reads what ended before this agent started. */
   async load(): Promise<void> {
     for (const ending of await this.host.store.endings.list()) {
-      this.#ended.set(ending.body.migrationId, viewOfEnding(ending.body, ending.endedAt));
+      const { migrationId, decided } = ending.body;
+      this.#ended.set(migrationId, viewOfEnding(ending.body, ending.endedAt));
+      if (decided !== true) continue;
+      this.#decided.add(migrationId);
+      void this.#clearPerished(migrationId); // the last agent may have died before it had
     }
     for (const { migrationId, guestId, endedAt } of this.perished()) {
       this.host.log.fatal(
@@ -43,7 +50,40 @@ export class Arrivals {
 
   /** Those whose guest may have run here, and does not any more: each waits for a person. */
   perished(): ArrivalView[] {
-    return this.views().filter(({ phase }) => phase === "perished");
+    return this.views().filter(
+      ({ phase, migrationId }) => phase === "perished" && !this.#decided.has(migrationId),
+    );
+  }
+
+  /** The source has ended a migration that perished here: a person has decided, and what is left goes. */
+  async #decide(migrationId: string): Promise<void> {
+    if (this.#decided.has(migrationId)) return;
+    this.#decided.add(migrationId);
+    try {
+      await this.tidied(); // its ending is still being added to
+      await this.host.store.endings.annotate(migrationId, { decided: true });
+    } catch (error) {
+      this.#decided.delete(migrationId); // said again
+      throw error;
+    }
+    this.host.log.info(
+      { migration_id: migrationId, guest_id: this.#ended.get(migrationId)?.guestId },
+      "a person has decided about the guest that perished here: what is left of it is removed",
+    );
+    this.changes.bump();
+    await this.#clearPerished(migrationId);
+  }
+
+  async #clearPerished(migrationId: string): Promise<void> {
+    const runDir = guestRunDirectory(this.host.config.runDir, migrationId);
+    const live = this.#live.get(migrationId);
+    try {
+      await clearPerished(runDir, live?.keeper);
+      live?.qmp?.close();
+      if (live !== undefined) this.#forgetLater(live);
+    } catch (error) {
+      this.host.log.warn({ migration_id: migrationId, err: error }, "what perished is still there");
+    }
   }
 
   /** The arrival under way (or settled a moment ago), if there is one. */
@@ -156,7 +196,11 @@ export class Arrivals {
       log.warn({ migration_id: arrival.migrationId, err: error }, "not tidied away");
     }
     if (arrival.phase === "perished") return; // its QEMU may be there, and a person is to look at it
-    setTimeout(() => this.#live.delete(arrival.migrationId), LINGER_MS).unref();
+    this.#forgetLater(arrival);
+  }
+
+  #forgetLater({ migrationId }: Arrival): void {
+    setTimeout(() => this.#live.delete(migrationId), LINGER_MS).unref();
   }
 
   /** This agent ends. */
@@ -176,6 +220,7 @@ export class Arrivals {
   async acknowledge(migrationId: string, arrival: string): Promise<void> {
     const view = this.#ended.get(migrationId);
     if (view === undefined || view.arrival !== arrival) return;
+    if (view.phase === "perished") await this.#decide(migrationId);
     await this.host.store.endings.acknowledge(migrationId);
   }
 }

@@ -69,7 +69,8 @@ function checkStatement({ what }: OverridePlan, flags: FencedFlags): void {
   }
 }
 
-async function agreed(): Promise<boolean> {
+/** The person at the terminal says yes. False if there is nobody. */
+export async function agreed(): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const asking = createInterface({ input: process.stdin, output: process.stderr });
   try {

@@ -22,6 +22,7 @@ const OUTCOMES: Record<SourcePhase, AbortOutcome> = {
   gone: AbortOutcome.ABORTED,
   released: AbortOutcome.TOO_LATE,
   bereft: AbortOutcome.TOO_LATE,
+  givingUp: AbortOutcome.TOO_LATE,
   destroying: AbortOutcome.TOO_LATE,
   departed: AbortOutcome.TOO_LATE,
 };

@@ -194,7 +194,7 @@ export async function startSourceAgent(
         metrics.bandwidth.allotted.set({ direction }, allottedBytes);
         metrics.bandwidth.used.set({ direction }, usedBytes);
         metrics.peerSilent.set({ role: "source" }, silent.length);
-        metrics.perished.set({ role: "source" }, underWay.filter((each) => each.perished).length);
+        metrics.perished.set({ role: "source" }, underWay.filter((each) => each.undecided).length);
         tellGuests({ residents, departures, metrics, hostId: config.hostId });
         tellBuild(metrics, {
           role: "source",

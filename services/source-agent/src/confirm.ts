@@ -25,7 +25,7 @@ export function confirmHandler(departures: Departures, agentId: string) {
       if (live !== undefined && !live.settled) await overrideDestination(live, override, peer);
     }
     // Whoever hears "settled" may begin the next move, so nothing of this one may be left by then.
-    await live?.changes.until(() => live.tidied || live.perished, {
+    await live?.changes.until(() => live.tidied || live.undecided, {
       withinMs: waitFor(request.wait?.value, deadline),
       signal,
     });

@@ -66,6 +66,7 @@ const RELEASED: ReadonlySet<SourcePhase> = new Set([
   "released",
   "bereft",
   "destroying",
+  "givingUp",
   "departed",
   "resuming",
 ]);
@@ -79,7 +80,15 @@ export const AWAITS: ReadonlySet<SourcePhase> = new Set([
 ]);
 
 /** Phases in which custody is not here. */
-const AWAY: ReadonlySet<SourcePhase> = new Set(["released", "bereft", "destroying", "departed"]);
+const AWAY: ReadonlySet<SourcePhase> = new Set([
+  "released",
+  "bereft",
+  "destroying",
+  "givingUp",
+  "departed",
+]);
+
+const isOverride = (heard: SourceHeard) => heard === "override" || heard === "giveUp";
 
 /** Refusals of Meet that dialling again will not change. */
 const FINAL: ReadonlySet<string> = new Set([
@@ -113,7 +122,7 @@ export class Departure {
   stoppedAtUs = 0;
   /** `migrate-continue` was sent, or may have been before a restart. */
   wentOn: boolean;
-  /** The destination said `perished`: remembered, alarmed, and nobody's to override. */
+  /** The destination said `perished`: remembered, alarmed, and a person's to decide. */
   perished = false;
   /** It was under way when this agent started, and what QEMU was told by then is not known. */
   readonly found: boolean;
@@ -132,8 +141,8 @@ export class Departure {
   #end: () => void = () => {};
   /** The last verdict heard, for the acknowledgement. */
   verdictHeard: Verdict | undefined;
-  /** Who orders the override that is being heard. */
-  #overriddenBy = "";
+  /** The override that is being heard: who orders it, and what. */
+  #overriding: Pick<DepartureRecord, "overridden" | "givenUp"> = {};
   #failure: Failure | undefined;
   #accepted: Promise<void> | undefined;
   #phaseSince = performance.now();
@@ -171,7 +180,7 @@ export class Departure {
     if (this.found) this.#accepted = Promise.resolve();
     this.#driver = new Driver(source, phase, {
       write: async (next, heard) => {
-        if (heard === "override") await this.#foretellOverride();
+        if (isOverride(heard)) await this.#foretellOverride();
         await this.#write(next);
       },
       act: (effect) => act(this, effect),
@@ -238,7 +247,9 @@ export class Departure {
 
   /** What it waits for that may never come; empty while all is well. */
   get trouble(): string {
-    if (this.perished) return "it perished at the destination: a person decides";
+    if (this.undecided) {
+      return "it perished at the destination: a person decides";
+    }
     if (this.#unwritten !== "") return this.#unwritten;
     const { since } = this.#vigil;
     if (since === undefined) return "";
@@ -249,7 +260,7 @@ export class Departure {
   get verdict(): Verdict {
     if (this.phase === "departed") return "landed";
     if (this.phase === "kept" || this.phase === "gone") return "returned";
-    return this.perished ? "perished" : "pending";
+    return this.undecided ? "perished" : "pending";
   }
 
   /** What a person who watches this migration asks; see docs/metrics.md. */
@@ -280,10 +291,23 @@ export class Departure {
     return this.record.overridden;
   }
 
-  /** Hears a person's word. It is written down, whatever comes of it, before anything is done. */
-  async hearOverride(who: string): Promise<Answer<SourcePhase>> {
-    return this.#driver.hear("override", () => {
-      this.#overriddenBy = who;
+  /** A person gave the guest up. */
+  get givenUp(): boolean {
+    return this.record.givenUp === true;
+  }
+
+  /** It perished at the destination, and no person has decided. */
+  get undecided(): boolean {
+    return this.perished && this.overridden === undefined;
+  }
+
+  /**
+   * Hears a person's word: take the guest back, or give it up. It is written down, whatever comes of it,
+   * before anything is done.
+   */
+  async hearOverride(overridden: string, givenUp = false): Promise<Answer<SourcePhase>> {
+    return this.#driver.hear(givenUp ? "giveUp" : "override", () => {
+      this.#overriding = { overridden, givenUp };
       return true;
     });
   }
@@ -443,13 +467,13 @@ export class Departure {
    */
   async #foretellOverride(): Promise<void> {
     const { departures } = this.host.store;
-    const overridden = this.#overriddenBy;
+    const overriding = this.#overriding;
     // The ending was written before the two met: whoever is told later must be told of this arrival.
     const { arrival } = this.record;
-    await departures.foretell(this.migrationId, ["kept", "gone"], { arrival, overridden });
-    const record = { ...this.record, overridden };
+    await departures.foretell(this.migrationId, ["kept", "gone"], { arrival, ...overriding });
+    const record = { ...this.record, ...overriding };
     await departures.update(this.migrationId, record, "fsync");
-    this.record = { ...this.record, overridden };
+    this.record = { ...this.record, ...overriding };
   }
 
   async #write(next: SourcePhase): Promise<void> {
@@ -505,7 +529,7 @@ export class Departure {
       this.fail("STATE_DIRECTORY_UNWRITABLE", "the source's state directory cannot be written");
       return "abort";
     }
-    if (heard === "override") return undefined; // the person is told, and may say it again
+    if (isOverride(heard)) return undefined; // the person is told, and may say it again
     this.#unwritten = error instanceof Error ? error.message : String(error);
     this.changes.bump();
     setTimeout(() => void this.hear(heard), REWRITE_AFTER_MS).unref();

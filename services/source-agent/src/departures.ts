@@ -36,6 +36,8 @@ export interface DepartureView {
   readonly endedAt: Date | undefined;
   /** The QEMU that left; undefined where it was not written down. */
   readonly residence: string | undefined;
+  /** A person gave the guest up: nothing of it is left here. */
+  readonly givenUp: boolean;
 }
 
 export class Departures {
@@ -172,7 +174,9 @@ export class Departures {
       }
       // A caller waits for all of this, and none of it for the rest.
       await Promise.all([
-        departure.phase === "departed" ? this.residents.remove(resident) : resident.look(),
+        departure.phase === "departed" || departure.givenUp
+          ? this.residents.remove(resident)
+          : resident.look(),
         store.departures.clear(departure.migrationId),
         store.endings.annotate(departure.migrationId, {
           arrival: departure.record.arrival,
@@ -246,6 +250,7 @@ export function viewOf(departure: Departure): DepartureView {
     startedAt: departure.startedAt,
     endedAt: departure.endedAt,
     residence: residenceOf(departure.resident.record),
+    givenUp: departure.givenUp,
   };
 }
 
@@ -262,5 +267,6 @@ function viewOfEnding(ending: EndingRecord, endedAt: Date): DepartureView {
     startedAt: new Date(ending.startedAt),
     endedAt,
     residence: ending.residence,
+    givenUp: ending.phase === "gone" && ending.givenUp === true,
   };
 }

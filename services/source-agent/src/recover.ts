@@ -2,9 +2,11 @@
  * After a restart: the guests that live here are found again and only looked at; every departure
  * that was under way goes on from what its record says and from what QEMU says now.
  */
+import { setTimeout as pass } from "node:timers/promises";
 import { type DepartureRecord, residenceOf } from "@ferry/agent-kit";
 import { type SourcePhase, sourceSettled } from "@ferry/protocol";
-import { lookOutgoing } from "@ferry/qemu";
+import { look, lookOutgoing } from "@ferry/qemu";
+import type { Qmp } from "@ferry/qmp";
 import { keepDeadline } from "./deadline.js";
 import { Departure } from "./departure.js";
 import type { Departures, DepartureView } from "./departures.js";
@@ -14,6 +16,8 @@ import type { Residents } from "./residents.js";
 
 /** How long a guest that stands at the gate waits for Meet after a restart, in milliseconds. */
 const GATE_PATIENCE_MS = 5_000;
+/** How long QEMU is waited for before anything is said of a guest that was given away, in milliseconds. */
+const LOOK_PATIENCE_MS = 1_000;
 
 export async function recover(residents: Residents, departures: Departures): Promise<void> {
   await departures.load();
@@ -38,7 +42,7 @@ async function removeDeparted(residents: Residents, departures: Departures): Pro
 
 /** That departure took the guest away from here, and not an earlier one that came back meanwhile. */
 function isItsEnd(view: DepartureView, { guestId, record }: Resident): boolean {
-  if (view.guestId !== guestId || view.phase !== "departed") return false;
+  if (view.guestId !== guestId || !(view.phase === "departed" || view.givenUp)) return false;
   if (view.residence !== undefined) return view.residence === residenceOf(record);
   return view.startedAt >= new Date(record.guest.since); // of a release that did not write it down
 }
@@ -48,7 +52,7 @@ async function goOn(
   residents: Residents,
   departures: Departures,
 ): Promise<void> {
-  const phase = record.phase as SourcePhase; // written phases come from the table
+  const phase = record.phase as SourcePhase; // a record with another one is not read
   if (sourceSettled(phase)) return;
   const { log } = departures.host;
   const resident = residents.known(record.guestId) ?? Resident.nowhere(record.guestId, log);
@@ -70,22 +74,44 @@ async function goOn(
       { migration_id: migrationId, overridden },
       "the override goes on where the last agent died",
     );
-    await departure.hearOverride(overridden);
+    await departure.hearOverride(overridden, record.givenUp);
   }
+  if (departure.phase === "released") await hearWhetherItRuns(departure);
   if (departure.settled) return;
   if (record.arrival !== "0") openMeet(departure);
   if (departure.phase === "performing") void lookAgain(departure, departures);
+}
+
+/**
+ * A guest that was given away, and runs here, was taken back by an agent that died before it could write
+ * so: nobody but QEMU may be left who knows. A QEMU that does not answer is asked again while others speak.
+ */
+async function hearWhetherItRuns(departure: Departure): Promise<void> {
+  const { resident } = departure;
+  const looking = (async () => {
+    const qmp = await monitorOf(resident);
+    if (qmp === undefined || departure.phase !== "released" || !(await look(qmp)).running) return;
+    await departure.hear("resumed", () => departure.phase === "released");
+  })().catch((error: unknown) =>
+    departure.host.log.warn({ migration_id: departure.migrationId, err: error }, "QEMU's state"),
+  );
+  await Promise.race([looking, pass(LOOK_PATIENCE_MS, undefined, { ref: false })]);
+}
+
+/** Once it is open; undefined if QEMU is dead, which is heard on its own. */
+async function monitorOf(resident: Resident): Promise<Qmp | undefined> {
+  while (resident.qmp === undefined && !resident.dead) {
+    await resident.changes.after(resident.changes.version); // its monitor is being opened
+  }
+  return resident.qmp;
 }
 
 /** The copy may have gone on without us, or have ended: QEMU knows. */
 async function lookAgain(departure: Departure, departures: Departures): Promise<void> {
   const { resident } = departure;
   const { log, config } = departure.host;
-  while (resident.qmp === undefined && !resident.dead) {
-    await resident.changes.after(resident.changes.version); // its monitor is being opened
-  }
-  const { qmp } = resident;
-  if (qmp === undefined) return; // it died, which is heard on its own
+  const qmp = await monitorOf(resident);
+  if (qmp === undefined) return;
   if ((await fingerprint(departure)) === departure.record.before) {
     departure.fail("AGENT_RESTARTED", "the source agent died before the copy began");
     await departure.hear("failedEarly");

@@ -3,8 +3,8 @@
  * an arrival that nobody ended, it must hear that it was overridden before anybody can land it: so
  * it is told `recalled`, on every beat, for as long as it takes.
  */
-import { fromWireVerdict } from "@ferry/agent-kit";
-import { SourceWord, Verdict } from "@ferry/contract";
+import { fromWireVerdict, toWireVerdict } from "@ferry/agent-kit";
+import { SourceWord, Verdict as WireVerdict } from "@ferry/contract";
 import type { Host } from "./host.js";
 import { MeetCall } from "./meet-call.js";
 
@@ -25,6 +25,7 @@ export function remind(
   { agentId, config, dialPeer, log, metrics }: ReminderHost,
   told: () => Promise<void>,
 ): MeetCall {
+  let heard: WireVerdict = WireVerdict.UNSPECIFIED;
   const call = new MeetCall({
     beatMs: config.timeouts.beatMs,
     log,
@@ -35,7 +36,7 @@ export function remind(
       sourceAgentId: agentId,
       arrival: BigInt(arrival),
       word: SourceWord.RECALLED,
-      acknowledged: Verdict.UNSPECIFIED,
+      acknowledged: heard,
       stoppedAtUs: 0n,
       bandwidthBytesPerSecond: 0n,
     }),
@@ -43,6 +44,12 @@ export function remind(
       if (response.arrival.toString() !== arrival) return;
       const verdict = fromWireVerdict(response.verdict);
       if (verdict === undefined || verdict === "pending") return;
+      if (heard === WireVerdict.UNSPECIFIED) {
+        // Acknowledged, so that what perished there is cleared away; it answers once that is done.
+        heard = toWireVerdict(verdict);
+        call.restate();
+        return;
+      }
       call.close();
       if (verdict === "landed") {
         metrics.conflicts.inc({ role: "source" });

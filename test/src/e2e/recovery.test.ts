@@ -15,6 +15,7 @@ import { TestGuest } from "../harness/guests.js";
 import { isRunning } from "../harness/processes.js";
 import { until } from "../harness/until.js";
 import { type Bench, openBench } from "./support/bench-hosts.js";
+import { holdEnding } from "./support/held-ending.js";
 import { NARROW, stagedSpec } from "./support/staging.js";
 import { Steps } from "./support/steps.js";
 
@@ -150,6 +151,26 @@ test("the destination's agent is killed before it landed: the source has the gue
   assert.deepEqual([Verdict[verdict], settled], ["RETURNED", true]);
   await guest.ticksOn();
   await steps.from.client.guests.stop("unlanded", { graceMs: 0 });
+});
+
+test("the source's agent is killed once the guest runs again: nobody else is needed to know so", async () => {
+  const { guest, steps } = await released("taken-back");
+  const { from, to, migrationId } = steps;
+  const release = holdEnding(from, "source", migrationId);
+  await steps.abandon(60_000);
+  await steps.departureIn("resuming");
+  await guest.ticksOn();
+  await Promise.all([from.source.kill9(), to.destination.kill9()]);
+  release();
+  from.source.start();
+  await from.source.ready();
+  const { verdict, phase, settled } = await steps.confirm(60_000);
+  assert.deepEqual([Verdict[verdict], phase, settled], ["RETURNED", "kept", true]);
+  await guest.livesAt(from);
+  await guest.ticksOn();
+  to.destination.start();
+  await to.destination.ready();
+  await from.client.guests.stop("taken-back", { graceMs: 0 });
 });
 
 test("the destination's agent is killed with Finish: what it says afterwards is where the guest runs", async () => {

@@ -82,6 +82,8 @@ async function insist({ from, to, migrationId }: Scene): Promise<void> {
       fencedHost: to.place.name,
       reason: "its power is off",
       neverLanded: true,
+      acceptPerished: false,
+      giveUp: false,
     },
   };
   await until("the override to be taken", () =>

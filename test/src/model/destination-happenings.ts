@@ -163,6 +163,11 @@ function news(here: Here): void {
       break;
     default:
   }
+  if (isDecided(here)) {
+    // The source acknowledges `perished` once a person has decided: what is left is cleared away.
+    const cleared = { qemu: "dead", keeper: "none" } as const;
+    here.say("clears what perished", true, withDestination(here.world, here.at, cleared));
+  }
   if (host.keeper === "freed" || host.keeper === "freedGone") hears(here, "freed", true);
   if (host.keeper === "gone" || host.keeper === "freedGone") hears(here, "keeperGone", true);
   if (host.answer !== "none") {
@@ -171,6 +176,14 @@ function news(here: Here): void {
   if (host.owed === "restarted") losesSight(here, true, " again");
   else if (host.owed !== "nothing") hears(here, host.owed, true, { owed: "nothing" }, " again");
   if (host.qemu === "receiving") hears(here, "waited", !isSending(here));
+}
+
+/** It perished here, and its source has ended by a person's word. */
+function isDecided({ world, host, protocol, at }: Here): boolean {
+  const { source } = world;
+  const ended = source.agent && (source.phase === "kept" || source.phase === "gone");
+  const mine = isPresent(world, source.arrival, protocol) && destinationOf(source.arrival) === at;
+  return host.phase === "perished" && qemuAlive(host) && ended && mine;
 }
 
 /** The source's QEMU may still fill this one. */

@@ -26,7 +26,7 @@ export function restOf(world: World): string | undefined {
       if (!runsHere(source)) return undefined;
       if (there === "returned" || there === "unknown")
         return "at home: it never left, or came back";
-      return source.overridden ? "at home, by a person's word" : undefined;
+      return isDecided(world) ? "at home, by a person's word" : undefined;
     case "departed":
       if (alive) return undefined;
       if (there === "landed") return "moved: it lives, or has ended, over there";
@@ -35,7 +35,7 @@ export function restOf(world: World): string | undefined {
       if (alive && source.qemu !== "fresh") return undefined;
       if (there === "returned" || there === "unknown")
         return "ended at home; it may be started anew";
-      return source.overridden ? "ended at home, by a person's word" : undefined;
+      return isDecided(world) ? "ended at home, by a person's word" : undefined;
     case "reclaimed":
       return there === "unknown"
         ? "at home; a person: the old copy's host lost its disk"
@@ -45,6 +45,7 @@ export function restOf(world: World): string | undefined {
       return there === "perished" ? "a person: an override landed it, and it perished" : undefined;
     case "released":
     case "bereft":
+      if (runsHere(source)) return undefined; // it was taken back, and nobody says so
       if (there === "perished") return "a person: given away, and perished";
       return there === "unknown"
         ? "a person: given away, and the other host lost its disk"
@@ -55,6 +56,13 @@ export function restOf(world: World): string | undefined {
 }
 
 type There = "pending" | "landed" | "returned" | "perished" | "unknown";
+
+/** A person stood in for the destination's word, and nothing is left there of what perished. */
+function isDecided(world: World): boolean {
+  const { overridden, arrival } = world.source;
+  const host = destinationAt(world, destinationOf(arrival));
+  return overridden && (host.phase !== "perished" || !qemuAlive(host));
+}
 
 /** What the destination knows of the arrival that the source means. */
 function thereOf(world: World): There {

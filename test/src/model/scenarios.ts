@@ -13,6 +13,8 @@ const HOME = "at home: it never left, or came back";
 const ENDED = "ended at home; it may be started anew";
 const MOVED = "moved: it lives, or has ended, over there";
 const PERISHED = "a person: given away, and perished";
+const HOME_BY_WORD = "at home, by a person's word";
+const ENDED_BY_WORD = "ended at home, by a person's word";
 
 type When = (world: World) => boolean;
 
@@ -205,6 +207,42 @@ export const SCENARIOS: readonly Scenario[] = [
     also: { [ORDER]: true, "destination A: QEMU dies": landing, "source: hears perished": true },
     without: { "destination A: hears ran": true },
     ends: [PERISHED],
+  },
+  {
+    title: "a person takes back a guest that perished",
+    also: {
+      [ORDER]: true,
+      "destination A: QEMU dies": landing,
+      "source: hears perished": true,
+      "source: hears override": ({ source }) => source.perished,
+    },
+    without: { "destination A: hears ran": true },
+    ends: [HOME_BY_WORD],
+  },
+  {
+    title: "a person gives up a guest that perished, and what stands still there is cleared away",
+    also: {
+      [ORDER]: true,
+      [AGENT_DIES]: landing,
+      ...AGENT_BACK,
+      "destination A: hears contRefused": (world) => phaseThere(world) === "relanding",
+      "destination A: guest shuts down by itself": true,
+      "destination A: clears what perished": true,
+      "source: hears perished": true,
+      "source: hears giveUp": true,
+    },
+    without: { "destination A: hears ran": true },
+    ends: [ENDED_BY_WORD],
+  },
+  {
+    title: "an agent that dies once it has woken a guest again says so when it is back",
+    also: {
+      "destination A: host loses its power": ({ source }) => source.phase === "released",
+      "source: hears override": ({ source }) => source.phase === "released",
+      "source: agent dies": ({ source }) => source.qemu === "awake" && source.phase === "resuming",
+      "source: agent comes back": true,
+    },
+    ends: [HOME],
   },
   {
     title: "a guest whose last bytes are lost is given up after a while, and goes home",

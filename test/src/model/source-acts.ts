@@ -67,9 +67,11 @@ function lawOfCont(world: World): string | undefined {
 }
 
 function lawOfKill(world: World): string | undefined {
-  return toldOf(world, world.source.arrival) === "landed"
+  const told = toldOf(world, world.source.arrival);
+  const givenUp = told === "perished" && world.source.overridden;
+  return told === "landed" || givenUp
     ? undefined
-    : "the source kills its copy only after `landed` was said of that very arrival";
+    : "the source kills its copy only after `landed` was said of that very arrival, or by a person's word after `perished`";
 }
 
 /** The host with the QEMU of that arrival, unless it lost it. */

@@ -48,8 +48,9 @@ function orders(world: World, protocol: Protocol, setting: Setting, say: Say): v
     hears("perform", false, source.phase === "begun" ? { target } : {});
   }
   if (mayOverride(world, setting)) {
-    const lied = source.lied || !isDown(world);
+    const lied = source.lied || !(isDown(world) || source.perished);
     hears("override", false, { overridden: true, lied });
+    if (source.perished) hears("giveUp", false, { overridden: true });
   }
   if (source.owed !== "nothing") hears(source.owed, true, { owed: "nothing" });
   // A person starts a guest anew once its departure is closed and no QEMU is left.
@@ -58,11 +59,11 @@ function orders(world: World, protocol: Protocol, setting: Setting, say: Say): v
   }
 }
 
-/** A person stands in for the destination's word. The agent refuses once it heard otherwise. */
+/** A person stands in for the destination's word, or decides once that is `perished`. */
 function mayOverride(world: World, setting: Setting): boolean {
   const { source } = world;
-  if (setting.override === "never" || source.arrival === 0 || source.perished) return false;
-  return setting.override === "lying" || isDown(world);
+  if (setting.override === "never" || source.arrival === 0) return false;
+  return source.perished || setting.override === "lying" || isDown(world);
 }
 
 /** The destination's host is gone, and its QEMU with it. */
@@ -132,7 +133,7 @@ function verdicts(world: World, protocol: Protocol, setting: Setting, say: Say):
   }
 }
 
-/** The driver remembers `perished`: it refuses a person's override. */
+/** The driver remembers `perished`: from now on a person decides. */
 function remember(world: World, verdict: Verdict): World {
   if (verdict !== "perished" || world.source.perished) return world;
   return withSource(world, { perished: true });

@@ -18,6 +18,10 @@ for (const { title, setting } of QUICK) {
     assert.ok(worlds > 10_000, `only ${worlds} worlds were walked`);
     assert.ok(rests.has("at home: it never left, or came back"));
     assert.ok(rests.has("moved: it lives, or has ended, over there"));
+    const decides = setting.override === "truthful";
+    for (const end of ["at home, by a person's word", "ended at home, by a person's word"]) {
+      assert.equal(rests.has(end), decides, end);
+    }
   });
 }
 
@@ -101,6 +105,15 @@ const HOLES: readonly Hole[] = [
     protocol: { sourceDurability: { ...FERRY.sourceDurability, performing: "write" } },
     setting: { ...NO_LOST_DISKS, override: "truthful" },
     law: /never runs twice/,
+  },
+  {
+    without:
+      "hearing in `released` that the guest runs, after an agent died that had taken it back",
+    protocol: {
+      source: { ...FERRY.source, released: { ...FERRY.source.released, resumed: "refuse" } },
+    },
+    setting: { ...NO_LOST_DISKS, override: "truthful" },
+    law: /never comes to rest/,
   },
   {
     without: "a record of `released`",

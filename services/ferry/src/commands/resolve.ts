@@ -1,34 +1,47 @@
 import { resolve, type Testimony } from "@ferry/client";
 import { Role } from "@ferry/contract";
 import type { Command } from "commander";
+import { decideOver } from "../decide-perished.js";
 import { EXIT_HELP, VERDICT_EXIT } from "../exit.js";
+import { Failure } from "../failure.js";
 import { type Shell, withFleet } from "../shell.js";
 import { type FencedFlags, standIn } from "../stand-in.js";
 
 interface ResolveFlags extends Omit<FencedFlags, "fenced"> {
   readonly json?: boolean;
   readonly fenced?: string;
+  readonly takeBack?: boolean;
+  readonly giveUp?: boolean;
+  readonly acceptPerished?: boolean;
 }
 
 const MEANING = {
   landed: "it is the destination's",
   returned: "it is the source's",
   perished:
-    "it may have run on the destination before its QEMU died: a person must decide, start it nowhere",
+    "it may have run on the destination before its QEMU died: a person must decide (--take-back or --give-up), start it nowhere",
   pending: "not decided, or nobody who knows has answered: do nothing to it, and ask again",
 } as const;
 
 export function addResolve(program: Command, shell: Shell): void {
   program
     .command("resolve")
-    .description("Asks all agents what became of a migration. Without --fenced it orders nothing.")
+    .description(
+      "Asks all agents what became of a migration. Without --fenced, --take-back and --give-up it orders nothing.",
+    )
     .argument("<migration>", "its id")
     .option("--json", "one JSON object")
     .option("--fenced <host>", "stand in for this host, which is known to be gone")
-    .option("--reason <text>", "why, for the audit log; with --fenced")
+    .option("--reason <text>", "why, for the audit log; with whatever orders something")
     .option("--accept-older-memory", "a source is gone: its guest may wake with older memory")
     .option("--never-landed", "a destination is gone: it is known that the guest never ran there")
-    .option("--yes", "do not ask; with --fenced")
+    .option(
+      "--take-back",
+      "it perished at its destination: let the old copy at its source run again",
+    )
+    .option("--give-up", "it perished at its destination: destroy the old copy at its source")
+    .option("--accept-perished", "it is accepted that the guest may have run there for a moment")
+    .option("--yes", "do not ask")
     .addHelpText(
       "after",
       `
@@ -40,6 +53,11 @@ network. If it is not, the guest may run twice. It says what it would do, and as
 certificate, is refused while that host's agent answers, and is written to the audit log.
   ferry resolve 0b7d3f6e-… --fenced a --reason "power supply burnt" --accept-older-memory
 
+A guest that perished may have run at its destination for a moment, and nobody gets it without a person's word:
+--take-back lets its old copy at the source run again, --give-up destroys it. Either says what is lost, and asks; it
+needs an operator's certificate, and is written to the audit log.
+  ferry resolve 0b7d3f6e-… --take-back --reason "its disks were not written to" --accept-perished
+
 ${EXIT_HELP}`,
     )
     .action((migrationId: string, flags: ResolveFlags, command: Command) =>
@@ -48,6 +66,17 @@ ${EXIT_HELP}`,
           const { source, destination } = fleet.host(name);
           return [source, destination];
         });
+        const orders = [flags.fenced !== undefined, flags.takeBack, flags.giveUp].filter(Boolean);
+        if (orders.length > 1) {
+          throw new Failure(
+            "--fenced, --take-back and --give-up exclude each other",
+            "Choose one of them; --help says what each does.",
+          );
+        }
+        if (flags.takeBack || flags.giveUp) {
+          const choice = flags.giveUp ? "give-up" : "take-back";
+          await decideOver(migrationId, choice, flags, agents, shell);
+        }
         if (flags.fenced !== undefined) {
           await standIn(migrationId, { ...flags, fenced: flags.fenced }, agents, shell);
         }

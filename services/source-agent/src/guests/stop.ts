@@ -32,7 +32,9 @@ export function stopHandler({ agentId, residents, departures }: StopOptions) {
       if (leaving !== undefined) {
         throw new Fault(
           "GUEST_BUSY",
-          `migration ${leaving.migrationId} has the guest (${leaving.phase}): abort it, or let it end`,
+          leaving.undecided
+            ? `migration ${leaving.migrationId} has the guest, which perished at the destination: take it back or give it up (ferry resolve)`
+            : `migration ${leaving.migrationId} has the guest (${leaving.phase}): abort it, or let it end`,
         );
       }
       const resident = await residents.find(guestId);

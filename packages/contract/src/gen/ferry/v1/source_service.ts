@@ -171,7 +171,10 @@ export interface ConfirmRequest {
     /** In milliseconds. */
     { $case: "waitMs"; value: number }
     | undefined;
-  /** A person's word in place of the destination's, for a destination host that is known to be gone. */
+  /**
+   * A person's word in place of the destination's: for a destination host that is known to be gone, or once the
+   * destination has said `perished`.
+   */
   override: ConfirmOverride | undefined;
 }
 
@@ -186,9 +189,19 @@ export interface ConfirmOverride {
   reason: string;
   /**
    * True: known that the guest never ran there, so that taking it back here cannot wake a copy older than one
-   * that ran. Required.
+   * that ran. Required, unless the destination has said `perished`.
    */
   neverLanded: boolean;
+  /**
+   * True: the destination has said `perished`, and it is accepted that the guest may have run there for a moment.
+   * Required then instead of never_landed, and refused before.
+   */
+  acceptPerished: boolean;
+  /**
+   * Only with accept_perished. True: the guest is given up, and its copy here is destroyed. False: it is taken
+   * back, and that copy runs again.
+   */
+  giveUp: boolean;
 }
 
 export interface ConfirmResponse {
@@ -1177,7 +1190,7 @@ export const ConfirmRequest: MessageFns<ConfirmRequest> = {
 };
 
 function createBaseConfirmOverride(): ConfirmOverride {
-  return { fencedHost: "", reason: "", neverLanded: false };
+  return { fencedHost: "", reason: "", neverLanded: false, acceptPerished: false, giveUp: false };
 }
 
 export const ConfirmOverride: MessageFns<ConfirmOverride> = {
@@ -1190,6 +1203,12 @@ export const ConfirmOverride: MessageFns<ConfirmOverride> = {
     }
     if (message.neverLanded !== false) {
       writer.uint32(24).bool(message.neverLanded);
+    }
+    if (message.acceptPerished !== false) {
+      writer.uint32(32).bool(message.acceptPerished);
+    }
+    if (message.giveUp !== false) {
+      writer.uint32(40).bool(message.giveUp);
     }
     return writer;
   },
@@ -1231,6 +1250,22 @@ export const ConfirmOverride: MessageFns<ConfirmOverride> = {
             message.neverLanded = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.acceptPerished = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.giveUp = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1251,6 +1286,8 @@ export const ConfirmOverride: MessageFns<ConfirmOverride> = {
     message.fencedHost = object.fencedHost ?? "";
     message.reason = object.reason ?? "";
     message.neverLanded = object.neverLanded ?? false;
+    message.acceptPerished = object.acceptPerished ?? false;
+    message.giveUp = object.giveUp ?? false;
     return message;
   },
 };
