@@ -62,6 +62,8 @@ const SERVICES = ["SourceService", "GuestService", "MigrationService", "AgentSer
 );
 /** Calls that are under way when the agent ends may take this long, in milliseconds. */
 const CALLS_GRACE_MS = 250;
+/** What has just ended is put away before this agent ends, or by its successor, in milliseconds. */
+const TIDY_MS = 2_000;
 
 /** Starts it. Rejects, with everything undone, if it cannot. */
 export async function startSourceAgent(
@@ -241,6 +243,7 @@ export async function startSourceAgent(
         // A direct copy goes on without us; a tunnelled one would fail, so it may end first.
         const tunnels = () => departures.underWay().some(({ tunnel }) => tunnel !== undefined);
         await departures.changes.until(() => !tunnels(), { withinMs: config.timeouts.drainMs });
+        await departures.changes.until(() => departures.tidied, { withinMs: TIDY_MS });
         await stopAll();
       },
     };

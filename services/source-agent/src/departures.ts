@@ -112,6 +112,11 @@ export class Departures {
     return this.#ended.size;
   }
 
+  /** Nothing of what has ended so far is left to be put away or written down. */
+  get tidied(): boolean {
+    return [...this.#live.values()].every(({ settled, tidied }) => !settled || tidied);
+  }
+
   underWay(): Departure[] {
     return [...this.#live.values()].filter((departure) => !departure.settled);
   }
@@ -190,6 +195,7 @@ export class Departures {
     }
     departure.tidied = true;
     departure.tick();
+    this.changes.bump();
     if (departure.overridden === undefined) await this.#sayGoodbye(departure);
     else {
       departure.meet?.close();

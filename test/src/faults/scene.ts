@@ -138,7 +138,8 @@ export async function breakAndMend(
   release(scene, instant);
   if (fault.lasts && !kills) await lastLongEnough();
   const mendedAt = performance.now();
-  for (const each of [...others, fault]) await each.mend(scene);
+  // The last one first: an agent that was frozen while it ended cannot end before it is thawed.
+  for (const each of [fault, ...others.toReversed()]) await each.mend(scene);
   hurry(scene);
   await stage.ready();
   return mendedAt;
