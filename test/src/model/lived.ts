@@ -137,6 +137,10 @@ export const LIVED: readonly Lived[] = [
     ],
   },
   {
+    why: "it is heard there only of a guest that runs already, since an agent died that had taken it back: `resumed` says so, too",
+    mutants: ["source: released.failedLate → resuming + cont"],
+  },
+  {
     why: "`returned` was heard, and is restated: the guest comes home by another row",
     mutants: [
       "source: retaking.returned → released",
