@@ -25,6 +25,8 @@ export interface DiskHealthOptions {
 export class DiskHealth {
   /** What the store is to write through. */
   readonly disk: Disk;
+  /** Called when the disk can be written again. */
+  onWritable: () => Promise<void> = async () => {};
   #refusal: NodeJS.ErrnoException | undefined;
   #probe: NodeJS.Timeout | undefined;
   #closed = false;
@@ -49,9 +51,10 @@ export class DiskHealth {
     if (refusal !== undefined) this.#probeLater();
     if ((before === undefined) === (refusal === undefined)) return;
     metrics.stateUnwritable.set({ role }, refusal === undefined ? 0 : 1);
-    if (refusal === undefined)
+    if (refusal === undefined) {
       log.warn({ state_dir: stateDir }, "the state directory is writable again");
-    else {
+      this.onWritable().catch((error: unknown) => log.warn({ err: error }, "not put in order yet"));
+    } else {
       log.error(
         { state_dir: stateDir, err: refusal },
         "the state directory cannot be written: new migrations are refused, and what is under way waits where it must",

@@ -38,6 +38,9 @@ export class Folders<Body> {
   /** Records written before their time; undefined once settled: that one could not be written. */
   readonly #foreseen = new Map<string, Promise<Foreseen | undefined>>();
 
+  /** Folders that are there although their making was refused: the disk did not let go of them. */
+  readonly #refused = new Set<string>();
+
   constructor({ disk, role, path, format }: FoldersOptions<Body>) {
     this.path = path;
     this.#disk = disk;
@@ -74,6 +77,7 @@ export class Folders<Body> {
     body: Body,
     endings: ReadonlyMap<string, Buffer> = new Map(),
   ): Promise<void> {
+    await this.removeRefused();
     const to = this.folder(id);
     const from = join(this.path, unfinished(this.#role));
     const files = new Map([[join(from, RECORD), encode(this.#format, body)]]);
@@ -93,8 +97,17 @@ export class Folders<Body> {
     try {
       await this.sync();
     } catch (error) {
-      await this.remove(id).catch(() => {}); // who is told "no" must not find it there later
+      // Who is told "no" must not find it there later.
+      await this.remove(id).catch(() => this.#refused.add(id));
       throw error;
+    }
+  }
+
+  /** Removes what was refused, and could not be removed then. */
+  async removeRefused(): Promise<void> {
+    for (const id of this.#refused) {
+      await this.remove(id);
+      this.#refused.delete(id);
     }
   }
 

@@ -63,6 +63,11 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
     await this.#folders.create(id, body, new Map(endings));
   }
 
+  /** The disk can be written again: removes what was refused meanwhile and is there all the same. */
+  removeRefused(): Promise<void> {
+    return this.#folders.removeRefused();
+  }
+
   /** Writes a record that is likely to come: `update` with the very same one is quick then. */
   foresee(id: string, body: Body): Promise<void> {
     return this.#folders.foresee(id, body);

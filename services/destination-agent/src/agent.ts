@@ -102,6 +102,7 @@ export async function startDestinationAgent(
     });
     undo.push(() => health.close());
     const store = await openDestinationStore(config.stateDir, health.disk);
+    health.onWritable = () => store.arrivals.removeRefused();
     undo.push(() => store.close());
     const audit = await AuditLog.open(config.stateDir, "destination");
     undo.push(() => audit.close());

@@ -50,6 +50,8 @@ export interface Arrivals {
   end(migrationId: string, phase: Exclude<EndPhase, "landed">): Promise<void>;
   /** Those that have no verdict. */
   list(): Promise<ArrivalRecord[]>;
+  /** The disk can be written again: removes what was refused meanwhile and is there all the same. */
+  removeRefused(): Promise<void>;
 }
 
 export interface DestinationStore {
@@ -104,6 +106,7 @@ export async function openDestinationStore(
           await arrivals.clear(id); // or the source agent would take the guest for one that arrives
         },
         list: () => arrivals.list(),
+        removeRefused: () => arrivals.removeRefused(),
       },
       endings: {
         list: async () => {

@@ -104,6 +104,7 @@ export async function startSourceAgent(
     });
     undo.push(() => health.close());
     const store = await openSourceStore(config.stateDir, health.disk);
+    health.onWritable = () => store.departures.removeRefused();
     undo.push(() => store.close());
     const audit = await AuditLog.open(config.stateDir, "source");
     undo.push(() => audit.close());

@@ -346,7 +346,11 @@ export class Departure {
       ...(residence === undefined ? {} : { residence }),
       destinationAddress: this.record.destinationAddress,
     }));
-    await Promise.all([looking, creating]);
+    const [looked, created] = await Promise.allSettled([looking, creating]);
+    if (created.status === "rejected") throw created.reason;
+    if (looked.status === "fulfilled") return;
+    this.fail("QEMU_FAILED", `QEMU does not say what it did before: ${String(looked.reason)}`);
+    void this.hear("abort", () => this.phase === "meeting");
   }
 
   /** A caller named the migration's trace. */

@@ -89,7 +89,7 @@ const sourceReadOnly: Row = {
   ...at(EITHER, "releasedUnsynced"),
 };
 /** Records that are likely to come were written while there was room: all that is left is a rename. */
-const sourceFull: Row = { ...harmless, ...at(SOURCE, ...EARLY), ...at(EITHER, "met") };
+const sourceFull: Row = { ...harmless, ...at(EITHER, ...EARLY, "met") };
 /** A destination that cannot rename kills what has not landed. */
 const destinationReadOnly: Row = {
   ...harmless,
@@ -97,11 +97,7 @@ const destinationReadOnly: Row = {
   ...at(SOURCE, "keeperFreed", "landingUnsynced"),
   ...at(EITHER, "listening", "met"),
 };
-const destinationFull: Row = {
-  ...harmless,
-  ...at(SOURCE, "starting"),
-  ...at(EITHER, "listening", "met"),
-};
+const destinationFull: Row = { ...harmless, ...at(EITHER, "starting", "listening", "met") };
 /** From here on that disk is only renamed on. */
 const NOTHING_WRITTEN = cannot("no file is written on that disk any more, only renamed");
 
@@ -121,7 +117,7 @@ export const MATRIX: { readonly [F in FaultId]: Row } = {
   freezeController: cut,
   killSourceAgent: { ...harmless, ...at(SOURCE, ...EARLY, "met") },
   freezeSourceAgent: { ...harmless, ...at(EITHER, "firstPage", ...SWITCHOVER) },
-  termSourceAgent: { ...harmless, ...at(SOURCE, ...EARLY, "met") },
+  termSourceAgent: { ...harmless, ...at(SOURCE, ...EARLY), ...at(EITHER, "met") },
   killDestinationAgent: {
     ...harmless,
     ...at(SOURCE, ...EARLY, ...UNRELEASED, ...RELEASING, "keeperFreed"),
