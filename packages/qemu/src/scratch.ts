@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { accessSync, constants } from "node:fs";
 import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { connectOn, type Qmp } from "@ferry/qmp";
@@ -16,6 +17,22 @@ const ENDING_TIMEOUT_MS = 1_000;
 const COMPLAINT_LENGTH_MAX = 1_000;
 
 const HINT = "Install qemu-system-x86, or name a QEMU for x86_64 in qemu.binary";
+
+/** Part of util-linux; it becomes the program it starts. */
+const SETPRIV = "/usr/bin/setpriv";
+
+/**
+ * The same program, which the kernel ends if this process dies while it asks: QEMU does not mind that its
+ * monitor hangs up, and nobody would ever look for it. Where it cannot be had so, as it is.
+ */
+function tied(binary: string, args: readonly string[]): [string, readonly string[]] {
+  try {
+    for (const path of [SETPRIV, binary]) accessSync(path, constants.X_OK);
+  } catch {
+    return [binary, args]; // if it is QEMU that is missing, starting it says so best
+  }
+  return [SETPRIV, ["--pdeathsig", "KILL", "--", binary, ...args]];
+}
 
 /** Starts `binary` with `args`, its guest never running, and kills and reaps it when `use` is over. */
 export async function withScratchQemu<T>(
@@ -49,7 +66,8 @@ export class Child {
     readonly binary: string,
     args: readonly string[],
   ) {
-    this.#process = spawn(binary, args, { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    const [program, programArgs] = tied(binary, args);
+    this.#process = spawn(program, programArgs, { stdio: ["ignore", "ignore", "pipe", "pipe"] });
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-COMPLAINT_LENGTH_MAX);
     });
