@@ -14,6 +14,7 @@ import {
   SourceServiceService,
 } from "@ferry/contract";
 import type { Asked } from "./asking.js";
+import { haveMet } from "./decide.js";
 import { fromWireCause, fromWireVerdict, troubleOf } from "./hear.js";
 import { type MigrationEvent, progressNow } from "./outcome.js";
 import { openTether, type Tether, type TetherListener } from "./tether.js";
@@ -157,7 +158,8 @@ export class Calls {
       },
       news: (phase) => {
         if (phase !== undefined) this.caller.phase(phase);
-        this.caller.hear({ call: "tether", word: "news" });
+        const met = phase !== undefined && haveMet(phase);
+        this.caller.hear({ call: "tether", word: met ? "met" : "news" });
       },
       landed: () => this.caller.hear({ call: "tether", word: "landed", verdict: "landed" }),
       ended: (error) => this.#tetherEnded(error, prepared),

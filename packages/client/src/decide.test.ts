@@ -27,7 +27,7 @@ const VERDICTS = ["landed", "returned", "perished"] as const;
 const WORDS: { readonly [C in Call]: readonly Words[C][] } = {
   begin: ["ok", ...TROUBLE],
   prepare: ["accepted", "ok", "unreachable", ...TROUBLE],
-  tether: ["news", "lost", ...VERDICTS],
+  tether: ["news", "met", "lost", ...VERDICTS],
   perform: ["bound", "progress", "released", "failed", ...TROUBLE],
   finish: ["pending", ...VERDICTS, ...TROUBLE],
   abandon: ["pending", ...VERDICTS, ...TROUBLE],
@@ -97,7 +97,8 @@ function hear(world: World, heard: Heard): Step {
   const streams =
     (heard.call === "perform" && ["bound", "progress"].includes(heard.word)) ||
     (heard.call === "prepare" && heard.word === "accepted");
-  const goesOn = move === "repeat" || move === "hold" || streams || heard.word === "news";
+  const goesOn =
+    move === "repeat" || move === "hold" || streams || ["news", "met"].includes(heard.word);
   if (!goesOn) open.delete(heard.call);
   if (heard.call === "prepare" && heard.word === "ok") open.add("tether");
   const asked = new Set(world.asked);
@@ -181,7 +182,7 @@ describe("a walk by the rows", () => {
   test("orders a landing only after the agents have met", () => {
     for (const step of STEPS) {
       if (ROWS[step.row].move !== "land") continue;
-      assert.ok(["bound", "released"].includes(step.heard.word), tell(step));
+      assert.ok(["bound", "released", "met"].includes(step.heard.word), tell(step));
     }
   });
 

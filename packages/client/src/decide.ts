@@ -20,7 +20,7 @@ type Trouble =
 export interface Words {
   begin: "ok" | Trouble;
   prepare: "accepted" | "ok" | "unreachable" | Trouble;
-  tether: "news" | "landed" | "returned" | "perished" | "lost";
+  tether: "news" | "met" | "landed" | "returned" | "perished" | "lost";
   perform: "bound" | "progress" | "released" | "failed" | Trouble;
   finish: FinalVerdict | "pending" | Trouble;
   abandon: FinalVerdict | "pending" | Trouble;
@@ -128,6 +128,7 @@ const TABLE: { readonly [C in Call]: { readonly [W in Words[C]]: Cell } } = {
   },
   tether: {
     news: "tether-news",
+    met: "tether-met",
     landed: "tether-landed",
     returned: ({ performed }) => (performed ? "tether-returned" : "tether-returned-early"),
     perished: "tether-perished",
@@ -285,6 +286,16 @@ const PARTIAL: ReadonlySet<string> = new Set([
   "receiving",
   "receivingOrdered",
 ]);
+
+/** Phases before the two agents have met. */
+const UNMET: ReadonlySet<string> = new Set(["empty", "preparing", "prepared"]);
+/** Phases in which nothing can land any more. */
+const GIVEN_UP: ReadonlySet<string> = new Set(["discarding", "returned", "perished"]);
+
+/** Whether the agents have met, so that a landing may be ordered. Not for a phase that is new here. */
+export function haveMet(phase: string): boolean {
+  return !UNMET.has(phase) && !GIVEN_UP.has(phase);
+}
 
 /** Whether the destination may hold a whole copy. A phase this library does not know may. */
 export function mayBeWhole(phase: string): boolean {

@@ -152,6 +152,12 @@ describe("a migration that goes well", () => {
     assert.equal(outcome.why?.reason, "QEMU_FAILED");
   });
 
+  test("orders the landing by the tether's word, when Perform's never comes", async () => {
+    const { agents, outcome } = await walk({ ...HEALTHY, perform: [["never"]] });
+    assert.equal(outcome.verdict, "landed");
+    assert.ok(agents.heard.includes("finish"));
+  });
+
   test("sends heartbeats on the tether if asked to", async () => {
     const beaten = gate();
     const script: Script = {
@@ -374,6 +380,7 @@ describe("a copy that fails", () => {
   test("is abandoned on the destination, and its reason is the outcome's", async () => {
     const { rows, outcome } = await walk({
       ...HEALTHY,
+      prepare: [["prepared", "never"]],
       perform: [["failed"]],
       abandon: ["returned"],
       confirm: ["returned"],
@@ -398,6 +405,7 @@ describe("a copy that fails", () => {
   test("a Perform that is refused is withdrawn", async () => {
     const { rows, outcome } = await walk({
       ...HEALTHY,
+      prepare: [["prepared", "never"]],
       perform: [[fault("WRONG_PEER")]],
       abort: ["aborted"],
       abandon: ["returned"],

@@ -138,6 +138,12 @@ export const ROWS = {
     next: "Nothing. Remember the phase for people: `loaded` means that a whole copy waits there.",
     move: "wait",
   },
+  "tether-met": {
+    call: "the tether",
+    knew: "`phase`, and it is `receiving` or a later one: the agents have met.",
+    next: "Send Finish(land) now, if it was not sent: Perform's own answer may be lost, and the guest must not stand still for that.",
+    move: "land",
+  },
   "tether-landed": {
     call: "the tether",
     knew: "`landed`; or the stream ended OK.",

@@ -49,7 +49,7 @@ const RENEWALS = 3;
 const HOLDING =
   "the source cannot be reached, and the destination may hold the only good copy of the guest: holding its tether until the source is back";
 /** Rows that come with news of their own, or with every beat. */
-const UNTOLD: ReadonlySet<RowId> = new Set(["perform-progress", "tether-news"]);
+const UNTOLD: ReadonlySet<RowId> = new Set(["perform-progress", "tether-news", "tether-met"]);
 
 export class Walk {
   readonly feed = new Feed<MigrationEvent>();

@@ -53,6 +53,7 @@ const CASES: { readonly [R in RowId]: Row } = {
   "prepare-timeout": [{ call: "prepare", word: "timeout" }, "abort"],
 
   "tether-news": [{ call: "tether", word: "news" }, "wait", there],
+  "tether-met": [{ call: "tether", word: "met" }, "land", performed],
   "tether-landed": [{ call: "tether", word: landed, verdict: landed }, "confirm", ordered],
   "tether-returned": [{ call: "tether", word: returned, verdict: returned }, "confirm", performed],
   "tether-returned-early": [{ call: "tether", word: returned, verdict: returned }, "abort", there],
