@@ -123,8 +123,7 @@ export function follow(arrival: Arrival): void {
     if (news.kind === "resumed") arrival.resumedAtUs = news.atUs;
   });
   qmp.once("close", () => {
-    // A QEMU that ended is a zombie a moment later: before its source can tell us what it saw of that.
-    for (const afterMs of [0, 2]) setTimeout(() => arrival.keeper?.look(), afterMs).unref();
+    arrival.keeper?.look();
     // A QEMU that died closes its monitor too, and is reaped in a moment: that is heard on its own.
     const lost = setTimeout(() => {
       if (arrival.qmp !== qmp || arrival.settled) return;

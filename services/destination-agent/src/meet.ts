@@ -5,6 +5,7 @@
  * is not heard: a destination that lost its disk and was prepared again under the same id would
  * truthfully say `returned` of the wrong guest.
  */
+import { setTimeout as wait } from "node:timers/promises";
 import {
   type BidiCall,
   checkMigrationId,
@@ -23,6 +24,10 @@ import type { Arrival } from "./arrival.js";
 import type { Arrivals } from "./arrivals.js";
 import { bandwidthOf } from "./bandwidth.js";
 import { toWireCause } from "./cause.js";
+
+/** How long a QEMU whose monitor closed may take to be reaped, before the source's word counts, in milliseconds. */
+const DEATH_MS = 100;
+const LOOK_MS = 3;
 
 /** Phases in which the source may still need to know where to send. */
 const SENDING: ReadonlySet<string> = new Set(["prepared", "receiving", "receivingOrdered"]);
@@ -139,6 +144,16 @@ function checkParty(arrivals: Arrivals, { migrationId, guestId, sourceAgentId }:
   );
 }
 
+/** Its monitor has closed: waits a moment for its keeper's word. */
+async function dying({ keeper }: Arrival): Promise<void> {
+  const late = AbortSignal.timeout(DEATH_MS);
+  while (keeper !== undefined && !late.aborted) {
+    keeper.look();
+    const reaped = keeper.reaped.then(() => true);
+    if (await Promise.race([reaped, wait(LOOK_MS)])) return;
+  }
+}
+
 async function hearWord(arrival: Arrival, request: MeetRequest): Promise<void> {
   if (request.stoppedAtUs > 0n) arrival.stoppedAtUs = Number(request.stoppedAtUs);
   switch (request.word) {
@@ -149,6 +164,8 @@ async function hearWord(arrival: Arrival, request: MeetRequest): Promise<void> {
       await arrival.hear("bereft");
       break;
     case SourceWord.RECALLED:
+      // It may have seen our QEMU die before we did, and how that died says more than what came of it.
+      if (arrival.qmp?.closed) await dying(arrival);
       await arrival.hear("recalled", {
         cause: "recalled",
         reason: "the source took the guest back",
