@@ -328,6 +328,7 @@ describe("migrate", () => {
   test("returned exits with 3, and says why and what next", async () => {
     const { hosts } = await fleet({
       ...HEALTHY,
+      prepare: [["prepared", "never"]],
       perform: [["failed"]],
       abandon: ["returned"],
       confirm: ["returned"],
