@@ -2,12 +2,15 @@
  * How long the state directory takes, and what it refuses. No word about custody is said before it is
  * on disk, so a slow disk is a long blackout, and one that refuses stops new migrations.
  */
-import type { Disk } from "@ferry/store";
+import { type Disk, diskAround } from "@ferry/store";
 import { Counter, Histogram, type Registry } from "prom-client";
 
 /** Told of one name, and expected: something is there already, or is not there. */
 const EXPECTED = ["ENOENT", "EEXIST", "ENOTEMPTY", "ENOTDIR"];
 const CODES = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM", "other"] as const;
+
+/** Changes that somebody waits for. */
+const TIMED: ReadonlySet<string> = new Set(["write", "rename", "sync"]);
 
 export type JournalMetrics = ReturnType<typeof journalMetrics>;
 
@@ -27,44 +30,27 @@ export function journalMetrics(registers: Registry[]) {
       registers,
     }),
   };
-  for (const step of ["write", "rename", "sync"]) metrics.seconds.zero({ step });
+  for (const step of TIMED) metrics.seconds.zero({ step });
   for (const code of CODES) metrics.failures.inc({ code }, 0);
   return metrics;
 }
 
 /** The same disk, counted. */
 export function measuredDisk(disk: Disk, metrics: JournalMetrics): Disk {
-  const counted = async (doing: Promise<void>) => {
+  return diskAround(disk, async (change, making) => {
+    const end = TIMED.has(change) ? metrics.seconds.startTimer({ step: change }) : undefined;
     try {
-      await doing;
+      await making;
     } catch (error) {
       count(error);
       throw error;
     }
-  };
-  const timed = async (step: string, doing: Promise<void>) => {
-    const end = metrics.seconds.startTimer({ step });
-    await counted(doing);
-    end();
-  };
+    end?.();
+  });
+
   function count(error: unknown): void {
     const code = (error as { code?: unknown } | undefined)?.code;
     if (typeof code === "string" && EXPECTED.includes(code)) return;
     metrics.failures.inc({ code: CODES.find((known) => known === code) ?? "other" });
   }
-  return {
-    makeDirectory: (path) => counted(disk.makeDirectory(path)),
-    writeFile: (path, bytes) => timed("write", disk.writeFile(path, bytes)),
-    rename: (from, to) => timed("rename", disk.rename(from, to)),
-    syncDirectory: (path) => timed("sync", disk.syncDirectory(path)),
-    openDirectory: async (path) => {
-      const directory = await disk.openDirectory(path);
-      return { sync: () => timed("sync", directory.sync()), close: () => directory.close() };
-    },
-    touch: (path, time) => counted(disk.touch(path, time)),
-    remove: (path) => counted(disk.remove(path)),
-    readFile: (path) => disk.readFile(path),
-    modified: (path) => disk.modified(path),
-    names: (path) => disk.names(path),
-  };
 }

@@ -37,7 +37,6 @@ export class Folders<Body> {
   readonly #format: Format<Body>;
   /** Records written before their time; undefined once settled: that one could not be written. */
   readonly #foreseen = new Map<string, Promise<Foreseen | undefined>>();
-
   /** Folders that are there although their making was refused: the disk did not let go of them. */
   readonly #refused = new Set<string>();
 

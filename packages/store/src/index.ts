@@ -1,5 +1,6 @@
 export { type AuditEntry, AuditLog, readAudit } from "./audit.js";
 export { type Disk, realDisk } from "./disk.js";
+export { diskAround } from "./disk-around.js";
 export { type Ending, Endings, type EndingsOptions, KEPT_MS } from "./endings.js";
 export {
   StoreCorrupt,

@@ -3,6 +3,7 @@
  * those who watch the host: a state directory that cannot be written must be told as such, at once.
  */
 import type { Disk } from "./disk.js";
+import { diskAround } from "./disk-around.js";
 import { isErrno } from "./errors.js";
 
 /** What a disk says when it cannot be written at all; anything else is about one name in it. */
@@ -13,30 +14,13 @@ export function watchedDisk(
   disk: Disk,
   heard: (refusal: NodeJS.ErrnoException | undefined) => void,
 ): Disk {
-  const telling = async (step: Promise<void>) => {
+  return diskAround(disk, async (_change, making, bytes) => {
     try {
-      await step;
+      await making;
     } catch (error) {
       if (isErrno(error, ...REFUSALS)) heard(error);
       throw error;
     }
-  };
-  return {
-    makeDirectory: (path) => telling(disk.makeDirectory(path)),
-    writeFile: async (path, bytes) => {
-      await telling(disk.writeFile(path, bytes));
-      if (bytes.length > 0) heard(undefined); // a full disk takes names, and empty files
-    },
-    rename: (from, to) => telling(disk.rename(from, to)),
-    syncDirectory: (path) => telling(disk.syncDirectory(path)),
-    openDirectory: async (path) => {
-      const directory = await disk.openDirectory(path);
-      return { sync: () => telling(directory.sync()), close: () => directory.close() };
-    },
-    touch: (path, time) => telling(disk.touch(path, time)),
-    remove: (path) => telling(disk.remove(path)),
-    readFile: (path) => disk.readFile(path),
-    modified: (path) => disk.modified(path),
-    names: (path) => disk.names(path),
-  };
+    if (bytes > 0) heard(undefined); // a full disk takes names, and empty files
+  });
 }
