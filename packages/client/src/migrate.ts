@@ -4,6 +4,7 @@
  * one that was refused at Begin rejects with MigrationRefused, and nothing has changed anywhere.
  */
 import { randomUUID } from "node:crypto";
+import { TIMEOUT_MAX_MS } from "@ferry/contract";
 import { BOUNDS, type Bounds } from "./bounds.js";
 import type { Host } from "./host.js";
 import type { MigrationEvent, Outcome } from "./outcome.js";
@@ -41,9 +42,6 @@ export interface MigrateOptions {
   readonly traceparent?: string | undefined;
   readonly bounds?: Partial<Bounds>;
 }
-
-/** 24 days: neither Node.js's timers nor the agents hold more. */
-const TIMEOUT_MAX_MS = 24 * 24 * 60 * 60 * 1_000;
 
 function checkTimeout(timeoutMs: number | undefined): number | undefined {
   if (timeoutMs === undefined) return undefined;

@@ -1,3 +1,4 @@
+export { TIMEOUT_MAX_MS } from "./bounds.js";
 export { loadDescriptorSet } from "./descriptors.js";
 export {
   DETAILS_KEY,

@@ -1,4 +1,5 @@
 /* Sizes, rates and times, as people write and read them. */
+import { TIMEOUT_MAX_MS } from "@ferry/contract";
 import { InvalidArgumentError } from "commander";
 
 const SIZES: Readonly<Record<string, number>> = {
@@ -53,9 +54,6 @@ export function parseDuration(text: string): number {
   }
   return Math.round(Number(number) * factor);
 }
-
-/** 24 days: agents take no longer time limits. */
-const TIMEOUT_MAX_MS = 24 * 24 * 60 * 60 * 1_000;
 
 /** As parseDuration, from 1 ms to 24 days. */
 export function parseTimeout(text: string): number {

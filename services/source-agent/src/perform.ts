@@ -11,7 +11,13 @@ import {
   invalid,
   toWireTransport,
 } from "@ferry/agent-kit";
-import { Fault, type PerformRequest, type PerformResponse, type Progress } from "@ferry/contract";
+import {
+  Fault,
+  type PerformRequest,
+  type PerformResponse,
+  type Progress,
+  TIMEOUT_MAX_MS,
+} from "@ferry/contract";
 import type { Verdict } from "@ferry/protocol";
 import { keepDeadline } from "./deadline.js";
 import type { Departure } from "./departure.js";
@@ -21,11 +27,9 @@ import type { Residents } from "./residents.js";
 
 const DOWNTIME_DEFAULT_MS = 300;
 const DOWNTIME_MAX_MS = 60_000;
-/** 24 days: a timer of Node.js holds little more. */
-const TIMEOUT_MAX_MS = 24 * 24 * 60 * 60 * 1_000;
 /** Numbers are sent at most this often, in milliseconds. */
 const PROGRESS_MS = 200;
-/** Phases from which on the two agents have met. */
+/** Phases before the two agents have met. */
 const UNMET: ReadonlySet<string> = new Set(["idle", "begun", "meeting"]);
 
 export interface PerformOptions {
