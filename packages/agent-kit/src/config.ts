@@ -245,7 +245,8 @@ function isLoopback(address: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function isAddress(text: string): boolean {
+/** "host:port" or "[ipv6]:port"; port 0 is one, too. */
+export function isAddress(text: string): boolean {
   const digits = HOST_AND_PORT.exec(text)?.[2];
   return digits !== undefined && Number(digits) <= 65_535;
 }

@@ -1,7 +1,7 @@
 /* How a way to a destination is written, wherever a caller gives one. */
+import { isAddress, splitAddress } from "./config.js";
 import { invalid } from "./wire.js";
 
-const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/;
 const AGENT_ID = /^[a-z0-9.-]{1,64}\/destination$/;
 const NETWORK_CHARACTERS_MAX = 64;
 
@@ -9,8 +9,8 @@ const NETWORK_CHARACTERS_MAX = 64;
 export function checkAddress<
   Aim extends { readonly destinationAddress: string; readonly destinationAgentId: string },
 >(aim: Aim): Aim {
-  const port = Number(ADDRESS.exec(aim.destinationAddress)?.[2]);
-  if (!(port >= 1 && port <= 65_535)) {
+  const { destinationAddress } = aim;
+  if (!isAddress(destinationAddress) || splitAddress(destinationAddress).port === 0) {
     throw invalid("destination_address", '"host:port" or "[ipv6]:port" is wanted');
   }
   if (!AGENT_ID.test(aim.destinationAgentId)) {
