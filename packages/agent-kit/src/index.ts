@@ -23,7 +23,7 @@ export { type CallMetrics, type Metrics, makeMetrics, tellBuild } from "./metric
 export { type MetricsEndpoint, serveMetrics } from "./metrics-endpoint.js";
 export { type MigrationFacts, MigrationSeries } from "./migration-series.js";
 export { type MigrationsKnown, migrationHandlers } from "./migration-service.js";
-export { MigrationTrace } from "./migration-trace.js";
+export { hostInTrace, MigrationTrace } from "./migration-trace.js";
 export { openMonitor } from "./monitor.js";
 export { checkMachine } from "./node-check.js";
 export { Orphans, type OrphansHost } from "./orphans.js";
@@ -36,7 +36,7 @@ export { peerDialer, tunnelSecurity } from "./peer-dialer.js";
 export { type PeerLine, PeerLines } from "./peer-lines.js";
 export { policyOf } from "./policy-file.js";
 export { bundledQemu } from "./qemu-bundle.js";
-export { lookAtQemu, type QemuHere, toWireBuild } from "./qemu-here.js";
+export { lookAtQemuLater, type QemuHere, toWireBuild } from "./qemu-here.js";
 export * from "./records.js";
 export { type AgentProgram, type RunningAgent, runAgent } from "./run-agent.js";
 export { guestRunDirectory } from "./run-directory.js";

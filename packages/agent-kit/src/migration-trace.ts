@@ -46,6 +46,19 @@ export interface MigrationTraceOptions {
   readonly traces: Traces;
 }
 
+/** What a migration is given of its host, with a log whose every line names the migration's trace. */
+export function hostInTrace<Host extends { readonly log: Logger }>(
+  host: Host,
+  trace: MigrationTrace,
+): Host {
+  return {
+    ...host,
+    get log() {
+      return trace.log; // another one once the other agent has named its trace
+    },
+  };
+}
+
 export class MigrationTrace {
   readonly #options: MigrationTraceOptions;
   #traceparent: string | undefined;

@@ -1,6 +1,6 @@
 /* The QEMU of this host, as it described itself when the agent started. */
 import { chmod } from "node:fs/promises";
-import { Accelerator, type QemuBuild } from "@ferry/contract";
+import { Accelerator, Fault, type QemuBuild } from "@ferry/contract";
 import {
   expandCpuOnHost,
   findUser,
@@ -28,6 +28,27 @@ export interface QemuHere {
     cpuModel: string,
     accelerator: "kvm" | "tcg",
   ): Promise<Record<string, string>>;
+}
+
+/**
+ * The same once `now` was called, with its error as callers are told it: at a start, guests may stand
+ * still until what was under way is found again, and QEMU is not asked before.
+ */
+export function lookAtQemuLater(config: Config): {
+  readonly qemu: Promise<QemuHere>;
+  readonly now: () => void;
+} {
+  let now: () => void = () => {};
+  const asked = new Promise<void>((resolve) => {
+    now = resolve;
+  });
+  const qemu = asked.then(() =>
+    lookAtQemu(config).catch((error: unknown) => {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new Fault("QEMU_FAILED", `this host's QEMU cannot be used: ${text}`);
+    }),
+  );
+  return { qemu, now };
 }
 
 /** Asks QEMU what it is, and tries whether KVM really runs a guest. */

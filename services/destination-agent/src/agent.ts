@@ -13,7 +13,7 @@ import {
   DiskHealth,
   everyHour,
   type Logger,
-  lookAtQemu,
+  lookAtQemuLater,
   makeMetrics,
   measuredDisk,
   migrationHandlers,
@@ -109,15 +109,8 @@ export async function startDestinationAgent(
     const traces = await openTraces(config, { agentId, log });
     undo.push(() => traces.close());
     const keeperPath = await installKeeper(config.runDir);
-    // Asked once what was under way is found again: a guest may stand still until then.
-    let lookNow: () => void = () => {};
-    const qemu = new Promise<void>((resolve) => {
-      lookNow = resolve;
-    }).then(async () => {
-      const found = await lookAtQemu(config).catch((error: unknown) => {
-        const text = error instanceof Error ? error.message : String(error);
-        throw new Fault("QEMU_FAILED", `this host's QEMU cannot be used: ${text}`);
-      });
+    const later = lookAtQemuLater(config);
+    const qemu = later.qemu.then((found) => {
       tellBuild(metrics, {
         role: "destination",
         hostId: config.hostId,
@@ -238,7 +231,7 @@ export async function startDestinationAgent(
     await recovering;
     await orphans.sweepAtStart();
     server.open();
-    lookNow();
+    later.now();
     undo.push(everyHour(() => installed.sweep(), log));
     undo.push(everyHour(() => arrivals.sweep(), log));
     await qemu.catch((error: unknown) => {

@@ -9,6 +9,7 @@ import {
   Changes,
   Driver,
   type EndingRecord,
+  hostInTrace,
   MigrationTrace,
   Vigil,
 } from "@ferry/agent-kit";
@@ -162,12 +163,7 @@ export class Arrival {
     const role = "destination";
     const trace = new MigrationTrace({ role, migrationId, guestId, traceparent, log, traces });
     this.trace = trace;
-    this.host = {
-      ...host,
-      get log() {
-        return trace.log;
-      },
-    };
+    this.host = hostInTrace(host, trace);
     this.startedAt = new Date(record.arrival.startedAt);
     if (phase !== "empty") this.#accepted = Promise.resolve();
     this.#driver = new Driver(destination, phase, {

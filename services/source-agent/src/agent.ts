@@ -13,7 +13,7 @@ import {
   everyHour,
   fromWireTransport,
   type Logger,
-  lookAtQemu,
+  lookAtQemuLater,
   makeMetrics,
   measuredDisk,
   migrationHandlers,
@@ -32,7 +32,6 @@ import {
 } from "@ferry/agent-kit";
 import {
   AgentServiceService,
-  Fault,
   GuestServiceService,
   MigrationServiceService,
   SourceServiceService,
@@ -111,16 +110,7 @@ export async function startSourceAgent(
     const traces = await openTraces(config, { agentId, log });
     undo.push(() => traces.close());
     const keeperPath = await installKeeper(config.runDir);
-    // Asked once everything is found again: a guest may stand still until then.
-    let lookNow: () => void = () => {};
-    const qemu = new Promise<void>((resolve) => {
-      lookNow = resolve;
-    }).then(() =>
-      lookAtQemu(config).catch((error: unknown) => {
-        const text = error instanceof Error ? error.message : String(error);
-        throw new Fault("QEMU_FAILED", `this host's QEMU cannot be used: ${text}`);
-      }),
-    );
+    const { qemu, now: lookNow } = lookAtQemuLater(config);
     let qemuVersion = "";
     qemu.then(
       ({ build }) => {
