@@ -9,6 +9,7 @@ import {
   type DepartureRecord,
   Driver,
   fromWireVerdict,
+  hostInTrace,
   type MigrationFacts,
   MigrationTrace,
   residenceOf,
@@ -165,12 +166,7 @@ export class Departure {
     const role = "source";
     const trace = new MigrationTrace({ role, migrationId, guestId, traceparent, log, traces });
     this.trace = trace;
-    this.host = {
-      ...host,
-      get log() {
-        return trace.log;
-      },
-    };
+    this.host = hostInTrace(host, trace);
     this.startedAt = new Date(record.startedAt);
     this.over = new Promise((resolve) => {
       this.#end = resolve;
