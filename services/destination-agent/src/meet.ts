@@ -146,12 +146,10 @@ function checkParty(arrivals: Arrivals, { migrationId, guestId, sourceAgentId }:
 
 /** Its monitor has closed: waits a moment for its keeper's word. */
 async function dying({ keeper }: Arrival): Promise<void> {
-  const late = AbortSignal.timeout(DEATH_MS);
-  while (keeper !== undefined && !late.aborted) {
-    keeper.look();
-    const reaped = keeper.reaped.then(() => true);
-    if (await Promise.race([reaped, wait(LOOK_MS)])) return;
-  }
+  if (keeper === undefined) return;
+  const looking = setInterval(() => keeper.look(), LOOK_MS);
+  await Promise.race([keeper.reaped, wait(DEATH_MS)]);
+  clearInterval(looking);
 }
 
 async function hearWord(arrival: Arrival, request: MeetRequest): Promise<void> {
