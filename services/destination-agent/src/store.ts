@@ -88,6 +88,9 @@ export async function openDestinationStore(
     const rescue = async () => {
       for (const id of await guests.ids()) await endings.rescue(guests, id, "landed");
     };
+    const takeOut = async (id: string) => {
+      if (!(await endings.exists(id))) await rescue();
+    };
     await guests.sync();
     await arrivals.settle();
     await guests.tidy();
@@ -114,11 +117,11 @@ export async function openDestinationStore(
           return endings.list();
         },
         annotate: async (id, more) => {
-          if (!(await endings.exists(id))) await rescue();
+          await takeOut(id);
           await endings.annotate(id, more);
         },
         acknowledge: async (id) => {
-          if (!(await endings.exists(id))) await rescue();
+          await takeOut(id);
           return endings.acknowledge(id);
         },
         sweep: (now) => arrivals.sweep(now),
