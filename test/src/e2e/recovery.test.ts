@@ -16,6 +16,7 @@ import { isRunning } from "../harness/processes.js";
 import { until } from "../harness/until.js";
 import { type Bench, openBench } from "./support/bench-hosts.js";
 import { holdEnding } from "./support/held-ending.js";
+import { released } from "./support/released.js";
 import { NARROW, stagedSpec } from "./support/staging.js";
 import { Steps } from "./support/steps.js";
 
@@ -51,19 +52,6 @@ async function copying(guestId: string, transport = Transport.DIRECT) {
   await steps.perform({ bandwidthBytesPerSecond: NARROW, downtimeLimitMs: 60_000 }).bound();
   await until("QEMU to copy", async () => (await statusOf(seen.qmp)) === "active");
   return { guest, steps, tether, ...seen };
-}
-
-/** A guest that was given away, and that nobody has ordered to land. */
-async function released(guestId: string) {
-  const [from, to] = bench.hosts.pair;
-  const guest = await TestGuest.start(from, stagedSpec(guestId));
-  const steps = new Steps({ guestId, from, to });
-  await steps.begin();
-  const tether = bench.keep(steps.prepare());
-  await tether.ready();
-  await steps.perform().bound();
-  await steps.arrivalIn("loadedReleased");
-  return { guest, steps, tether };
 }
 
 test("guests that live on a host do not notice that its agents are killed, restarted or ended", async () => {
@@ -123,7 +111,7 @@ test("tunnel: the copy fails with the source's agent, and the guest runs on", as
 
 for (const order of ["land", "abandon"] as const) {
   test(`released: told to ${order} while the source's agent is dead, both follow the verdict`, async () => {
-    const { guest, steps } = await released(`released-${order}`);
+    const { guest, steps } = await released(bench, `released-${order}`);
     const old = guest.qemuPid;
     await steps.from.source.kill9();
     const landed = order === "land";
@@ -143,7 +131,7 @@ for (const order of ["land", "abandon"] as const) {
 }
 
 test("the destination's agent is killed before it landed: the source has the guest back by itself", async () => {
-  const { guest, steps } = await released("unlanded");
+  const { guest, steps } = await released(bench, "unlanded");
   await steps.to.destination.kill9();
   await steps.to.destination.start();
   await steps.to.destination.ready();
@@ -154,7 +142,7 @@ test("the destination's agent is killed before it landed: the source has the gue
 });
 
 test("the source's agent is killed once the guest runs again: nobody else is needed to know so", async () => {
-  const { guest, steps } = await released("taken-back");
+  const { guest, steps } = await released(bench, "taken-back");
   const { from, to, migrationId } = steps;
   const release = holdEnding(from, "source", migrationId);
   await steps.abandon(60_000);
@@ -174,7 +162,7 @@ test("the source's agent is killed once the guest runs again: nobody else is nee
 });
 
 test("the destination's agent is killed with Finish: what it says afterwards is where the guest runs", async () => {
-  const { guest, steps } = await released("instant");
+  const { guest, steps } = await released(bench, "instant");
   const lost = steps.land(60_000).catch(() => undefined);
   await steps.to.destination.kill9();
   await lost;
@@ -190,7 +178,7 @@ test("the destination's agent is killed with Finish: what it says afterwards is 
 });
 
 test("the destination's agent is killed after it landed: the guest does not notice", async () => {
-  const { guest, steps } = await released("settled");
+  const { guest, steps } = await released(bench, "settled");
   assert.equal(Verdict[(await steps.land(60_000)).verdict], "LANDED");
   await guest.livesAt(steps.to);
   const { stops, qmp } = await watchQemu(guestRunDirectory(steps.to.runDir, steps.migrationId));

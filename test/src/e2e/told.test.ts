@@ -19,6 +19,7 @@ import { signal } from "../harness/processes.js";
 import { until } from "../harness/until.js";
 import { type Bench, openBench } from "./support/bench-hosts.js";
 import { contOrdered, LateMonitor } from "./support/late-monitor.js";
+import { released } from "./support/released.js";
 import { stagedSpec } from "./support/staging.js";
 import { Steps } from "./support/steps.js";
 
@@ -27,19 +28,6 @@ before(async () => {
   bench = await openBench({ config: { timeouts: { meet_stale_ms: 3_000 } } });
 });
 after(() => bench?.close());
-
-/** A guest that was given away, and that nobody has ordered to land. */
-async function released(guestId: string) {
-  const [from, to] = bench.hosts.pair;
-  const guest = await TestGuest.start(from, stagedSpec(guestId));
-  const steps = new Steps({ guestId, from, to });
-  await steps.begin();
-  const tether = bench.keep(steps.prepare());
-  await tether.ready();
-  await steps.perform().bound();
-  await steps.arrivalIn("loadedReleased");
-  return { guest, steps };
-}
 
 function gauge(name: string, value: number, host: TestHost, role: "source" | "destination") {
   return until(`${name}{role="${role}"} to be ${value}`, async () => {
@@ -62,7 +50,7 @@ function said(agent: AgentProcess, migrationId: string, level: string, words: Re
 }
 
 test("a destination agent that is not there after the release is told of at the source", async () => {
-  const { guest, steps } = await released("unheard");
+  const { guest, steps } = await released(bench, "unheard");
   const { from, to, migrationId } = steps;
   await gauge("peer_silent", 0, from, "source");
   await to.destination.kill9();
@@ -112,7 +100,7 @@ const root = process.getuid?.() === 0;
 test("a state directory that stays unwritable is told of, and so is who waits for it", {
   skip: root ? false : "a read-only mount needs root: NOT TESTED",
 }, async () => {
-  const { guest, steps } = await released("unwritable");
+  const { guest, steps } = await released(bench, "unwritable");
   const { from, to, migrationId } = steps;
   await gauge("state_directory_unwritable", 0, to, "destination");
   const thaw = readOnly(to.stateDir);

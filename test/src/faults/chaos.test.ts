@@ -3,31 +3,22 @@
  * Method: a few migrations drawn from a fixed seed, with real QEMUs; `npm run chaos` runs as many as asked.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { draw, runDraw } from "./chaos.js";
 import { INSTANT_IDS } from "./instants.js";
-import { Stage } from "./stage.js";
+import { testStage } from "./test-stage.js";
 
 const SEED = 1;
 const MIGRATIONS = 8;
 
-const skip =
-  process.getuid?.() === 0 ? false : "network namespaces and mounts need root: NOT TESTED";
-let stage: Stage | undefined;
-before(async () => {
-  if (skip !== false) return;
-  stage = new Stage();
-  await stage.start();
-});
-after(() => stage?.close());
+const { skip, stage } = testStage();
 
 for (let number = 1; number <= MIGRATIONS; number += 1) {
   const drawn = draw(SEED, number);
   test(`${drawn.faults.join(" + ")} at ${drawn.instant}, ${drawn.transport}`, {
     skip,
   }, async () => {
-    assert.ok(stage);
-    const { why, story } = await runDraw(stage, drawn);
+    const { why, story } = await runDraw(stage(), drawn);
     assert.deepEqual(why, [], story.join("\n"));
   });
 }

@@ -4,23 +4,15 @@
  * guest runs on, its agent is killed, the disk is mended, and a new agent starts.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { COMPOUNDS, runCompound } from "./compound.js";
-import { Stage } from "./stage.js";
+import { testStage } from "./test-stage.js";
 
-const skip =
-  process.getuid?.() === 0 ? false : "network namespaces and mounts need root: NOT TESTED";
-let stage: Stage;
-before(async () => {
-  if (skip !== false) return;
-  stage = new Stage();
-  await stage.start();
-});
-after(() => stage?.close());
+const { skip, stage } = testStage();
 
 for (const compound of COMPOUNDS) {
   test(compound.words, { skip }, async () => {
-    const { ending, judgement, troubles } = await runCompound(stage, compound);
+    const { ending, judgement, troubles } = await runCompound(stage(), compound);
     assert.deepEqual([...judgement.broken, ...troubles], []);
     assert.equal(ending, compound.ending);
   });

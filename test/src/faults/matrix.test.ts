@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { FaultId } from "./faults.js";
 import type { Instant } from "./instants.js";
 import { runCell } from "./row.js";
-import { Stage } from "./stage.js";
+import { testStage } from "./test-stage.js";
 
 const ROWS: readonly (readonly [Instant, FaultId])[] = [
   ["starting", "killController"],
@@ -35,20 +35,11 @@ const ROWS: readonly (readonly [Instant, FaultId])[] = [
   ["sourceReaped", "bytes:sourceDestination"],
 ];
 
-const skip =
-  process.getuid?.() === 0 ? false : "network namespaces and mounts need root: NOT TESTED";
-let stage: Stage | undefined;
-before(async () => {
-  if (skip !== false) return;
-  stage = new Stage();
-  await stage.start();
-});
-after(() => stage?.close());
+const { skip, stage } = testStage();
 
 for (const [instant, fault] of ROWS) {
   test(`${fault} at ${instant} ends as it must`, { skip }, async () => {
-    assert.ok(stage);
-    const { why, story = [] } = await runCell(stage, instant, fault);
+    const { why, story = [] } = await runCell(stage(), instant, fault);
     assert.deepEqual(why, [], story.join("\n"));
   });
 }

@@ -7,13 +7,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { SourceServiceService } from "@ferry/contract";
 import { readAudit } from "@ferry/store";
 import type { Scene } from "./faults.js";
 import type { Point } from "./instants.js";
 import { close, open, reach, release } from "./scene.js";
-import { Stage } from "./stage.js";
+import { testStage } from "./test-stage.js";
 import { until } from "./until.js";
 
 const POINTS: readonly Point[] = [
@@ -22,23 +22,14 @@ const POINTS: readonly Point[] = [
   "after rename departure kept", // the ending is there, and nothing was added to it
 ];
 
-const skip =
-  process.getuid?.() === 0 ? false : "network namespaces and mounts need root: NOT TESTED";
-let stage: Stage | undefined;
-before(async () => {
-  if (skip !== false) return;
-  stage = new Stage();
-  await stage.start();
-});
-after(() => stage?.close());
+const { skip, stage } = testStage();
 
 for (const point of POINTS) {
   test(`an override goes on after its agent died ${point}`, { skip }, async () => {
-    assert.ok(stage);
-    const scene = await open(stage, "releasedSynced");
+    const scene = await open(stage(), "releasedSynced");
     const { from, to, migrationId } = scene;
     await reach(scene, "releasedSynced");
-    await stage.losePower(to);
+    await stage().losePower(to);
     const agent = from.agents.source;
     assert.ok(agent);
     agent.said.splice(0);
@@ -50,7 +41,7 @@ for (const point of POINTS) {
     );
     agent.signal("SIGKILL");
     await agent.exited;
-    await stage.ready(); // the other host as well: it is off no more
+    await stage().ready(); // the other host as well: it is off no more
 
     const { ending, judgement, troubles } = await close(scene);
     assert.deepEqual([ending, judgement.broken, troubles], ["source", [], []]);
