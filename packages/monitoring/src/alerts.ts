@@ -126,6 +126,17 @@ const MIGRATIONS: readonly Alert[] = [
     description: "At least five migrations failed within an hour; their guests run on at home.",
   },
   {
+    name: "FerryGuestCannotLeave",
+    severity: "warning",
+    // An agent knows nothing of a drain, but of each attempt; one that is over is told for some minutes.
+    expr: 'count by (job, instance, guest_id) (present_over_time(ferry_migration_phase{role="source",phase="kept"}[30m])) >= 3 unless on (job, instance, guest_id) present_over_time(ferry_migration_phase{role="source",phase="departed"}[30m])',
+    for: "2m",
+    summary:
+      "Guest {{ $labels.guest_id }} was to leave {{ $labels.instance }} three times or more, and is still there",
+    description:
+      "At least three migrations of this guest came to nothing within half an hour, and none landed. Whoever empties its host waits for it.",
+  },
+  {
     name: "FerryMigrationDowntimeHigh",
     severity: "warning",
     expr: "histogram_quantile(0.95, sum by (le) (rate(ferry_migration_downtime_seconds_bucket[1h]))) > 1 and sum(increase(ferry_migration_downtime_seconds_count[1h])) >= 5",
@@ -178,6 +189,15 @@ const AGENTS: readonly Alert[] = [
     summary: "{{ $labels.instance }} cannot write its state directory",
     description:
       "No word about custody is said before it is on disk: new migrations are refused, and what is under way waits where it must.",
+  },
+  {
+    name: "FerryStateHung",
+    severity: "critical",
+    // Whoever watches liveness ends such an agent within a minute, and its series with it: remembered a while.
+    expr: "max by (job, instance) (max_over_time(ferry_state_directory_hung[5m])) > 0",
+    summary: "The state directory of {{ $labels.instance }} does not answer",
+    description:
+      "What the agent asks of its disk is neither done nor refused. It can promise nothing: migrations wait where they are, and a guest that is being handed over may stand still.",
   },
   {
     name: "FerryCertificateExpiring",

@@ -10,6 +10,7 @@ import { stagedSpec } from "../e2e/support/staging.js";
 import { Steps } from "../e2e/support/steps.js";
 import { TestGuest, tickerFolder } from "../harness/guests.js";
 import { Hosts } from "../harness/hosts.js";
+import { move } from "../harness/move.js";
 import { until } from "../harness/until.js";
 import { Prometheus } from "./prometheus.js";
 
@@ -79,6 +80,24 @@ test("agents cut off from each other after the release: the guest that stands st
   await prometheus.resolves("FerryPeerSilent");
   await steps.departureIn("departed");
   assert.equal(await prometheus.query('count(ferry_guest_owner_info{guest_id="stranded"})'), 1);
+});
+
+test("a guest that comes back from every attempt is told with its host, until it has left", async (t) => {
+  const [from, to] = hosts.pair;
+  await TestGuest.start(from, stagedSpec("stuck"));
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    assert.equal(await prometheus.firing("FerryGuestCannotLeave"), undefined);
+    const steps = new Steps({ guestId: "stuck", from, to });
+    await steps.begin();
+    const view = steps.perform(); // nobody prepared it
+    t.after(() => view.leave());
+    await steps.departureIn("kept");
+  }
+  const { labels } = await prometheus.fires("FerryGuestCannotLeave");
+  assert.equal(labels.guest_id, "stuck");
+  assert.equal(labels.instance, `${from.address}:9701`);
+  await move("stuck", from, to);
+  await prometheus.resolves("FerryGuestCannotLeave");
 });
 
 test("a source agent that is away while guests live there is told, and back again", async () => {

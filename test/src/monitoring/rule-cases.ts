@@ -26,6 +26,8 @@ const owner = (host: string, more = AT) =>
   `ferry_guest_owner_info{${more},guest_id="web",host_id="${host}"}`;
 const WAITS = `ferry_migration_awaiting_verdict_seconds${LEAVING}`;
 const phase = (name: string) => `ferry_migration_phase{${AT},${ONE},role="source",phase="${name}"}`;
+const attempt = (n: number, name: string) =>
+  `ferry_migration_phase{${AT},migration_id="m-${n}",guest_id="web",role="source",phase="${name}"}`;
 const going = (state: string) =>
   `ferry_migration_convergence_state{${AT},${ONE},role="source",state="${state}"}`;
 const ended = (outcome: string, reason: string) =>
@@ -192,6 +194,44 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       "nothing moves": { series: { [ended("failed", "QEMU_FAILED")]: "0x60" }, at: "10m" },
     },
   },
+  FerryGuestCannotLeave: {
+    fires: {
+      series: {
+        [attempt(1, "kept")]: "1x30",
+        [attempt(2, "kept")]: "_x6 1x30",
+        [attempt(3, "kept")]: "_x12 1x30",
+      },
+      at: "10m",
+      labels: { ...HERE, guest_id: "web" },
+    },
+    quiet: {
+      "it came back twice": {
+        series: { [attempt(1, "kept")]: "1x30", [attempt(2, "kept")]: "_x6 1x30" },
+        at: "10m",
+      },
+      "the fourth attempt landed": {
+        series: {
+          [attempt(1, "kept")]: "1x30",
+          [attempt(2, "kept")]: "_x6 1x30",
+          [attempt(3, "kept")]: "_x12 1x30",
+          [attempt(4, "departed")]: "_x18 1x30",
+        },
+        at: "10m",
+      },
+      "one attempt after the other is under way": {
+        series: Object.fromEntries(
+          [1, 2, 3, 4].map((n) => [attempt(n, "performing"), `_x${n * 6} 1x6 stale _x60`]),
+        ),
+        at: "10m",
+      },
+      "an hour lies between them": {
+        series: Object.fromEntries(
+          [1, 2, 3].map((n) => [attempt(n, "kept"), `_x${(n - 1) * 360} 1x30 stale _x900`]),
+        ),
+        at: "125m",
+      },
+    },
+  },
   FerryMigrationDowntimeHigh: {
     fires: {
       series: {
@@ -300,6 +340,31 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
         series: {
           [`ferry_state_directory_unwritable{${AT},role="source"}`]: "0x6",
           [`ferry_journal_write_failures_total{${AT},code="ENOSPC"}`]: "0x6",
+        },
+        at: "1m",
+      },
+    },
+  },
+  FerryStateHung: {
+    fires: {
+      // Its agent is killed for it: told all the same.
+      series: { [`ferry_state_directory_hung{${AT},role="source"}`]: "0 1x2 stale _x20" },
+      at: "2m",
+      labels: HERE,
+    },
+    quiet: {
+      "it answers": {
+        series: { [`ferry_state_directory_hung{${AT},role="source"}`]: "0x12" },
+        at: "1m",
+      },
+      "it has answered again for a while": {
+        series: { [`ferry_state_directory_hung{${AT},role="source"}`]: "1x3 0x60" },
+        at: "8m",
+      },
+      "it refuses, which is an answer": {
+        series: {
+          [`ferry_state_directory_hung{${AT},role="source"}`]: "0x12",
+          [`ferry_state_directory_unwritable{${AT},role="source"}`]: "1x12",
         },
         at: "1m",
       },
