@@ -17,6 +17,7 @@ export {
   requireAsk,
 } from "./identity.js";
 export { mostPerCaller } from "./limit-metrics.js";
+export { limitsTold } from "./limits-told.js";
 export { type Log, type Logger, makeLogger, openLog } from "./logs.js";
 export { measuredDisk } from "./measured-disk.js";
 export { type CallMetrics, type Metrics, makeMetrics, tellBuild } from "./metrics.js";

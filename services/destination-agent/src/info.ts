@@ -1,4 +1,11 @@
-import { type Config, checkAddressee, type QemuHere, toWireBuild, VERSION } from "@ferry/agent-kit";
+import {
+  type Config,
+  checkAddressee,
+  limitsTold,
+  type QemuHere,
+  toWireBuild,
+  VERSION,
+} from "@ferry/agent-kit";
 import { type GetInfoRequest, type GetInfoResponse, Role } from "@ferry/contract";
 import { memoryFreeBytes } from "./admission.js";
 import type { Arrivals } from "./arrivals.js";
@@ -26,15 +33,8 @@ export function infoHandler({ agentId, config, qemu, arrivals, draining }: InfoO
       protocolVersion: PROTOCOL_VERSION,
       qemu: toWireBuild(config.qemu.binary, await qemu),
       limits: {
-        arrivalsMax: config.limits.arrivalsMax,
-        departuresMax: 0,
+        ...limitsTold(config, "destination"),
         memoryAvailableBytes: BigInt(Math.max(0, free)),
-        portFirst: config.migration.portFirst,
-        portLast: config.migration.portLast,
-        keepaliveTimeMs: config.keepalive.timeMs,
-        keepaliveTimeoutMs: config.keepalive.timeoutMs,
-        messageBytesMax: config.limits.messageBytesMax,
-        leaseMs: 0,
       },
       features: ["direct", "tunnel", ...(config.migration.allowPlain ? ["direct_plain"] : [])],
       guests: arrivals.underWay().length,

@@ -462,6 +462,7 @@ describe("looking", () => {
     const { code, out } = await run("info", "a", "--hosts", hosts);
     assert.equal(code, 0);
     assert.match(out, /a\/source at 127\.0\.0\.1:[0-9]+\n {2}ferry 0\.1\.0/);
+    assert.match(out, /\n {2}limits\n {4}at once {4}8 guests arriving; 8 guests leaving\n/);
   });
 });
 

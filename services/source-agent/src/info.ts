@@ -1,4 +1,11 @@
-import { type Config, checkAddressee, type QemuHere, toWireBuild, VERSION } from "@ferry/agent-kit";
+import {
+  type Config,
+  checkAddressee,
+  limitsTold,
+  type QemuHere,
+  toWireBuild,
+  VERSION,
+} from "@ferry/agent-kit";
 import { type GetInfoRequest, type GetInfoResponse, Role } from "@ferry/contract";
 import type { Residents } from "./residents.js";
 
@@ -23,17 +30,7 @@ export function infoHandler({ agentId, config, qemu, residents, draining }: Info
       version: VERSION,
       protocolVersion: PROTOCOL_VERSION,
       qemu: toWireBuild(config.qemu.binary, await qemu),
-      limits: {
-        arrivalsMax: 0,
-        departuresMax: config.limits.departuresMax,
-        memoryAvailableBytes: 0n,
-        portFirst: 0,
-        portLast: 0,
-        keepaliveTimeMs: config.keepalive.timeMs,
-        keepaliveTimeoutMs: config.keepalive.timeoutMs,
-        messageBytesMax: config.limits.messageBytesMax,
-        leaseMs: config.timeouts.leaseMs,
-      },
+      limits: limitsTold(config, "source"),
       features: ["direct", "tunnel"],
       guests: (await residents.all()).length,
       draining: draining(),

@@ -100,6 +100,7 @@ for (const { role, wire, start } of AGENTS) {
     assert.equal(info.role, wire);
     assert.match(info.qemu?.version ?? "", /^\d+\.\d+/);
     assert.equal(info.guests, 0);
+    assert.equal(info.limits?.guestsMax, 1_024);
     child.kill("SIGTERM");
     const { code, out } = await ended;
     assert.equal(code, 0, out);

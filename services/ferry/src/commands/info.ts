@@ -2,8 +2,8 @@ import { type Agent, getInfo, wordsOf } from "@ferry/client";
 import { Accelerator, type GetInfoResponse } from "@ferry/contract";
 import type { Command } from "commander";
 import { EXIT, EXIT_HELP } from "../exit.js";
+import { limitLines } from "../limit-lines.js";
 import { type Shell, withFleet } from "../shell.js";
-import { formatBytes } from "../units.js";
 
 /** How long an agent may take to introduce itself, in milliseconds. */
 const ASK_MS = 10_000;
@@ -53,20 +53,7 @@ function describe(address: string, info: GetInfoResponse): string {
     lines.push(`  ${accelerator}: ${qemu.acceleratorReason}`);
   }
   lines.push(`  can: ${info.features.join(", ") || "nothing optional"}`);
-  if (limits !== undefined) lines.push(`  ${describeLimits(limits)}`);
+  if (limits !== undefined)
+    lines.push("  limits", ...limitLines(limits).map((line) => `    ${line}`));
   return lines.join("\n");
-}
-
-function describeLimits(limits: NonNullable<GetInfoResponse["limits"]>): string {
-  const parts: string[] = [];
-  if (limits.arrivalsMax > 0) parts.push(`${limits.arrivalsMax} arriving at once`);
-  if (limits.departuresMax > 0) parts.push(`${limits.departuresMax} leaving at once`);
-  if (limits.memoryAvailableBytes > 0n) {
-    parts.push(`${formatBytes(Number(limits.memoryAvailableBytes))} for arriving guests`);
-  }
-  if (limits.portFirst > 0) parts.push(`ports ${limits.portFirst} to ${limits.portLast}`);
-  parts.push(
-    `a vanished caller is noticed within ${limits.keepaliveTimeMs + limits.keepaliveTimeoutMs} ms`,
-  );
-  return `limits: ${parts.join("; ")}`;
 }

@@ -122,7 +122,7 @@ export interface QemuBuild_MachineAliasesEntry {
   value: string;
 }
 
-/** Limits in force at an agent. */
+/** Limits in force at an agent. One that is about the other agent of a host is 0. */
 export interface Limits {
   /** How many guests may be arriving at once (destination). */
   arrivalsMax: number;
@@ -142,6 +142,34 @@ export interface Limits {
   messageBytesMax: number;
   /** How long Begin's lease lasts, in milliseconds (source). */
   leaseMs: number;
+  /**
+   * Of the guests that arrive at once, those one caller may have prepared (destination). Callers are told apart by
+   * their certificates' names; over plaintext all are one.
+   */
+  arrivalsPerCallerMax: number;
+  /** Of the guests that leave at once, those one caller may have begun (source). */
+  departuresPerCallerMax: number;
+  /**
+   * How many guests may live on the host, those that are arriving included. 0: the agent is older than this field, and
+   * tells none of those below.
+   */
+  guestsMax: number;
+  /** How many ended migrations the agent remembers; with so many, it takes no more until they are old. */
+  endingsMax: number;
+  /** How many paths may be probed at once (destination). */
+  probesMax: number;
+  /** What all guests that leave may use of the network together, in bytes per second (source); 0: no limit. */
+  bandwidthBytesPerSecond: bigint;
+  /** What all guests that arrive may use of the network together, in bytes per second (destination); 0: no limit. */
+  incomingBandwidthBytesPerSecond: bigint;
+  /** Memory that arriving guests never get, in bytes (destination). */
+  memoryReserveBytes: bigint;
+  /** How many connections the agent takes at once. */
+  connectionsMax: number;
+  /** How many calls may be under way at once on one connection. */
+  streamsMax: number;
+  /** Longest time limit a migration may be given (PerformRequest.timeout_ms), in milliseconds (source). */
+  timeoutMaxMs: number;
 }
 
 function createBaseListOrphansRequest(): ListOrphansRequest {
@@ -838,6 +866,17 @@ function createBaseLimits(): Limits {
     keepaliveTimeoutMs: 0,
     messageBytesMax: 0,
     leaseMs: 0,
+    arrivalsPerCallerMax: 0,
+    departuresPerCallerMax: 0,
+    guestsMax: 0,
+    endingsMax: 0,
+    probesMax: 0,
+    bandwidthBytesPerSecond: 0n,
+    incomingBandwidthBytesPerSecond: 0n,
+    memoryReserveBytes: 0n,
+    connectionsMax: 0,
+    streamsMax: 0,
+    timeoutMaxMs: 0,
   };
 }
 
@@ -872,6 +911,50 @@ export const Limits: MessageFns<Limits> = {
     }
     if (message.leaseMs !== 0) {
       writer.uint32(72).uint32(message.leaseMs);
+    }
+    if (message.arrivalsPerCallerMax !== 0) {
+      writer.uint32(80).uint32(message.arrivalsPerCallerMax);
+    }
+    if (message.departuresPerCallerMax !== 0) {
+      writer.uint32(88).uint32(message.departuresPerCallerMax);
+    }
+    if (message.guestsMax !== 0) {
+      writer.uint32(96).uint32(message.guestsMax);
+    }
+    if (message.endingsMax !== 0) {
+      writer.uint32(104).uint32(message.endingsMax);
+    }
+    if (message.probesMax !== 0) {
+      writer.uint32(112).uint32(message.probesMax);
+    }
+    if (message.bandwidthBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.bandwidthBytesPerSecond) !== message.bandwidthBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.bandwidthBytesPerSecond of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.bandwidthBytesPerSecond);
+    }
+    if (message.incomingBandwidthBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.incomingBandwidthBytesPerSecond) !== message.incomingBandwidthBytesPerSecond) {
+        throw new globalThis.Error(
+          "value provided for field message.incomingBandwidthBytesPerSecond of type uint64 too large",
+        );
+      }
+      writer.uint32(128).uint64(message.incomingBandwidthBytesPerSecond);
+    }
+    if (message.memoryReserveBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryReserveBytes) !== message.memoryReserveBytes) {
+        throw new globalThis.Error("value provided for field message.memoryReserveBytes of type uint64 too large");
+      }
+      writer.uint32(136).uint64(message.memoryReserveBytes);
+    }
+    if (message.connectionsMax !== 0) {
+      writer.uint32(144).uint32(message.connectionsMax);
+    }
+    if (message.streamsMax !== 0) {
+      writer.uint32(152).uint32(message.streamsMax);
+    }
+    if (message.timeoutMaxMs !== 0) {
+      writer.uint32(160).uint32(message.timeoutMaxMs);
     }
     return writer;
   },
@@ -961,6 +1044,94 @@ export const Limits: MessageFns<Limits> = {
             message.leaseMs = reader.uint32();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.arrivalsPerCallerMax = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.departuresPerCallerMax = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.guestsMax = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.endingsMax = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.probesMax = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.bandwidthBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.incomingBandwidthBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.memoryReserveBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.connectionsMax = reader.uint32();
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.streamsMax = reader.uint32();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.timeoutMaxMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -989,6 +1160,25 @@ export const Limits: MessageFns<Limits> = {
     message.keepaliveTimeoutMs = object.keepaliveTimeoutMs ?? 0;
     message.messageBytesMax = object.messageBytesMax ?? 0;
     message.leaseMs = object.leaseMs ?? 0;
+    message.arrivalsPerCallerMax = object.arrivalsPerCallerMax ?? 0;
+    message.departuresPerCallerMax = object.departuresPerCallerMax ?? 0;
+    message.guestsMax = object.guestsMax ?? 0;
+    message.endingsMax = object.endingsMax ?? 0;
+    message.probesMax = object.probesMax ?? 0;
+    message.bandwidthBytesPerSecond =
+      (object.bandwidthBytesPerSecond !== undefined && object.bandwidthBytesPerSecond !== null)
+        ? BigInt(object.bandwidthBytesPerSecond)
+        : 0n;
+    message.incomingBandwidthBytesPerSecond =
+      (object.incomingBandwidthBytesPerSecond !== undefined && object.incomingBandwidthBytesPerSecond !== null)
+        ? BigInt(object.incomingBandwidthBytesPerSecond)
+        : 0n;
+    message.memoryReserveBytes = (object.memoryReserveBytes !== undefined && object.memoryReserveBytes !== null)
+      ? BigInt(object.memoryReserveBytes)
+      : 0n;
+    message.connectionsMax = object.connectionsMax ?? 0;
+    message.streamsMax = object.streamsMax ?? 0;
+    message.timeoutMaxMs = object.timeoutMaxMs ?? 0;
     return message;
   },
 };
