@@ -19,11 +19,10 @@ export function bandwidthMetrics(role: AgentRole, registers: Registry[]) {
   });
   const used = new Gauge({
     name: "ferry_bandwidth_used_bytes_per_second",
-    help: "How fast the migrations under way send, as their QEMUs measure it; told by the end that sends.",
+    help: "How fast the migrations under way use it, in that direction, as the sending QEMUs measure it; incoming ones as their sources tell, and those of a source that is silent not at all.",
     labelNames,
     registers,
   });
-  for (const each of [budget, allotted]) each.set({ direction }, 0);
-  if (role === "source") used.set({ direction }, 0);
+  for (const each of [budget, allotted, used]) each.set({ direction }, 0);
   return { budget, allotted, used };
 }

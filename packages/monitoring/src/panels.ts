@@ -26,6 +26,17 @@ const quantile = (q: number, histogram: string): Query => ({
   legend: `p${q * 100}`,
 });
 
+const bandwidth = (direction: "out" | "in"): readonly Query[] => [
+  {
+    expr: `ferry_bandwidth_used_bytes_per_second{job="$job",direction="${direction}"}`,
+    legend: "{{instance}} used",
+  },
+  {
+    expr: `ferry_bandwidth_budget_bytes_per_second{job="$job",direction="${direction}"} > 0`,
+    legend: "{{instance}} budget",
+  },
+];
+
 /** Rows, from what everybody looks at to what one person looks for. */
 export const PANELS: Readonly<Record<string, readonly PanelSpec[]>> = {
   Fleet: [
@@ -99,17 +110,19 @@ export const PANELS: Readonly<Record<string, readonly PanelSpec[]>> = {
     },
     {
       kind: "timeseries",
-      title: "Bandwidth in use, beside the budget",
+      title: "Bandwidth of guests that leave, beside the budget",
       unit: "Bps",
-      width: 24,
-      description: "Of migrations that leave each host; a budget of 0 is no limit.",
-      queries: [
-        { expr: 'ferry_bandwidth_used_bytes_per_second{job="$job"}', legend: "{{instance}} used" },
-        {
-          expr: 'ferry_bandwidth_budget_bytes_per_second{job="$job",direction="out"} > 0',
-          legend: "{{instance}} budget",
-        },
-      ],
+      width: 12,
+      description: "Of each host; where there is no budget there is no limit.",
+      queries: bandwidth("out"),
+    },
+    {
+      kind: "timeseries",
+      title: "Bandwidth of guests that arrive, beside the budget",
+      unit: "Bps",
+      width: 12,
+      description: "Of each host, as the sources tell; where there is no budget there is no limit.",
+      queries: bandwidth("in"),
     },
   ],
   "One migration": [

@@ -42,7 +42,7 @@ import { AuditLog, realDisk } from "@ferry/store";
 import { Tethers } from "@ferry/tether";
 import type { AdmissionHost } from "./admission.js";
 import { Arrivals } from "./arrivals.js";
-import { bandwidthAllotted } from "./bandwidth.js";
+import { bandwidthAllotted, bandwidthUsed } from "./bandwidth.js";
 import { finishHandler } from "./finish.js";
 import { infoHandler, PROTOCOL_VERSION } from "./info.js";
 import { meetHandler } from "./meet.js";
@@ -202,6 +202,8 @@ export async function startDestinationAgent(
         const allotted = bandwidthAllotted(budget, arrivals.underWay());
         metrics.bandwidth.budget.set({ direction: "in" }, budget ?? 0);
         metrics.bandwidth.allotted.set({ direction: "in" }, allotted);
+        const used = bandwidthUsed(arrivals.underWay(), config.timeouts.meetStaleMs);
+        metrics.bandwidth.used.set({ direction: "in" }, used);
         metrics.peerSilent.set({ role: "destination" }, silent.length);
         metrics.perished.set({ role: "destination" }, arrivals.perished().length);
       },

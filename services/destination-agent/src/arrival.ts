@@ -128,6 +128,8 @@ export class Arrival {
   endedAt: Date | undefined;
   /** The most the source's copy will use, in bytes per second; 0: no limit. */
   bandwidthWanted = 0;
+  /** How fast the source's QEMU sends, as the source told last, in bytes per second. */
+  bandwidthUsed = 0;
   /** Who prepared it, as its certificate says; empty after a restart. */
   caller = "";
   /** A person stood in for the source: who, and why. */

@@ -31,3 +31,10 @@ export function bandwidthAllotted(
   const members = underWay.filter((each) => RECEIVING.has(each.phase));
   return members.reduce((sum, each) => sum + (bandwidthOf(each, budget, underWay) ?? 0), 0);
 }
+
+/** What they use together, as their sources told within `freshMs`: of a source that is silent nothing is known. */
+export function bandwidthUsed(underWay: readonly Arrival[], freshMs: number): number {
+  return underWay
+    .filter((each) => RECEIVING.has(each.phase) && each.heardSourceWithin(freshMs))
+    .reduce((sum, each) => sum + each.bandwidthUsed, 0);
+}

@@ -123,6 +123,7 @@ async function listen(
     arrival.heardSource();
     arrival.tracedBySource(traceparent);
     arrival.bandwidthWanted = Number(request.bandwidthBytesPerSecond);
+    arrival.bandwidthUsed = Number(request.transferBytesPerSecond);
     // A source that dials early learns where to send as soon as QEMU listens, and says then that it knows.
     if (request.arrival === 0n) {
       if (SENDING.has(arrival.phase)) await arrival.hear("met");

@@ -367,6 +367,7 @@ export class Departure {
       acknowledged: this.host.acknowledgement(this),
       stoppedAtUs: BigInt(Math.round(this.stoppedAtUs)),
       bandwidthBytesPerSecond: BigInt(this.record.bandwidthBytesPerSecond),
+      transferBytesPerSecond: BigInt(Math.round(this.progress?.transferBytesPerSecond ?? 0)),
     };
   }
 

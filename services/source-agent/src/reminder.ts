@@ -39,6 +39,7 @@ export function remind(
       acknowledged: heard,
       stoppedAtUs: 0n,
       bandwidthBytesPerSecond: 0n,
+      transferBytesPerSecond: 0n,
     }),
     heard: (response) => {
       if (response.arrival.toString() !== arrival) return;

@@ -453,6 +453,7 @@ describe("a peer that is not the one", () => {
           acknowledged: Verdict.UNSPECIFIED,
           stoppedAtUs: 0n,
           bandwidthBytesPerSecond: 0n,
+          transferBytesPerSecond: 0n,
           ...word,
         });
       });

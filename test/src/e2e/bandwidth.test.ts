@@ -86,9 +86,12 @@ test("a budget is divided anew as migrations come and go, the agent restarts, an
   const metric = (name: string) => metricOf(from, "source", name, direction);
   assert.equal(await metric("ferry_bandwidth_budget_bytes_per_second"), BUDGET);
   assert.equal(await metric("ferry_bandwidth_allotted_bytes_per_second"), BUDGET);
+  const used = "ferry_bandwidth_used_bytes_per_second";
+  await until("what is used to be told", async () => ((await metric(used)) ?? 0) > 0);
+  const arriving = () => metricOf(to, "destination", used, { direction: "in" });
   await until(
-    "what is used to be told",
-    async () => ((await metric("ferry_bandwidth_used_bytes_per_second")) ?? 0) > 0,
+    "what arrives to be told where it arrives",
+    async () => ((await arriving()) ?? 0) > 0,
   );
 
   await two.steps.abort();
@@ -114,4 +117,9 @@ test("a budget is divided anew as migrations come and go, the agent restarts, an
   setLimits(from, "source", { bandwidth_bytes_per_second: null });
   setLimits(to, "destination", { incoming_bandwidth_bytes_per_second: null });
   await limits({ one: UNLIMITED, three: MIB });
+
+  from.source.freeze();
+  await until("a source that is silent not to count", async () => (await arriving()) === 0);
+  from.source.thaw();
+  await until("it to be heard again", async () => ((await arriving()) ?? 0) > 0);
 });

@@ -173,6 +173,7 @@ async function keyOf({ migrationId, guestId, from, to }: Steps): Promise<string>
         acknowledged: Verdict.UNSPECIFIED,
         stoppedAtUs: 0n,
         bandwidthBytesPerSecond: 0n,
+        transferBytesPerSecond: 0n,
       });
     });
   } finally {

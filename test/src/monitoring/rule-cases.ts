@@ -421,6 +421,14 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       labels: { ...HERE, direction: "out" },
     },
     quiet: {
+      "what leaves is measured by what may leave": {
+        series: {
+          [`ferry_bandwidth_used_${OUT}`]: "95x200",
+          [`ferry_bandwidth_budget_${OUT}`]: "200x200",
+          [`ferry_bandwidth_budget_bytes_per_second{${AT},direction="in"}`]: "100x200",
+        },
+        at: "31m",
+      },
       "half of it is used": {
         series: {
           [`ferry_bandwidth_used_${OUT}`]: "50x200",

@@ -73,6 +73,11 @@ export interface MeetRequest {
   stoppedAtUs: bigint;
   /** The most this copy will use whatever the destination allows, in bytes per second; 0: no limit. */
   bandwidthBytesPerSecond: bigint;
+  /**
+   * How fast the source's QEMU sends, as it measured last, in bytes per second; 0: nothing yet, or not known. Only for
+   * what the destination tells of its own bandwidth.
+   */
+  transferBytesPerSecond: bigint;
 }
 
 export interface MeetResponse {
@@ -298,6 +303,7 @@ function createBaseMeetRequest(): MeetRequest {
     acknowledged: 0,
     stoppedAtUs: 0n,
     bandwidthBytesPerSecond: 0n,
+    transferBytesPerSecond: 0n,
   };
 }
 
@@ -335,6 +341,12 @@ export const MeetRequest: MessageFns<MeetRequest> = {
         throw new globalThis.Error("value provided for field message.bandwidthBytesPerSecond of type uint64 too large");
       }
       writer.uint32(64).uint64(message.bandwidthBytesPerSecond);
+    }
+    if (message.transferBytesPerSecond !== 0n) {
+      if (BigInt.asUintN(64, message.transferBytesPerSecond) !== message.transferBytesPerSecond) {
+        throw new globalThis.Error("value provided for field message.transferBytesPerSecond of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.transferBytesPerSecond);
     }
     return writer;
   },
@@ -416,6 +428,14 @@ export const MeetRequest: MessageFns<MeetRequest> = {
             message.bandwidthBytesPerSecond = reader.uint64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.transferBytesPerSecond = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -445,6 +465,10 @@ export const MeetRequest: MessageFns<MeetRequest> = {
     message.bandwidthBytesPerSecond =
       (object.bandwidthBytesPerSecond !== undefined && object.bandwidthBytesPerSecond !== null)
         ? BigInt(object.bandwidthBytesPerSecond)
+        : 0n;
+    message.transferBytesPerSecond =
+      (object.transferBytesPerSecond !== undefined && object.transferBytesPerSecond !== null)
+        ? BigInt(object.transferBytesPerSecond)
         : 0n;
     return message;
   },
