@@ -7,7 +7,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Agent, type Security } from "@ferry/client";
 import { HealthCheckResponse_ServingStatus, HealthService } from "@ferry/contract";
-import { credentials } from "@grpc/grpc-js";
+import { type ChannelOptions, credentials } from "@grpc/grpc-js";
 import { until } from "./until.js";
 
 /** An agent asks QEMU several things before it serves, and a machine may be busy. */
@@ -76,7 +76,7 @@ export class AgentProcess {
   /** Waits until it says SERVING; tells its last words if it ends instead. */
   async ready(): Promise<void> {
     const { address, role, logPath } = this.options;
-    const agent = new Agent(address, this.#credentials());
+    const agent = this.dial();
     try {
       await until(
         `the ${role} agent at ${address} to serve`,
@@ -95,6 +95,11 @@ export class AgentProcess {
     } finally {
       agent.close();
     }
+  }
+
+  /** A connection of its own to it; whoever asks for it closes it. */
+  dial(options: ChannelOptions = {}): Agent {
+    return new Agent(this.options.address, this.#credentials(), options);
   }
 
   /** SIGKILL, reaped. */
