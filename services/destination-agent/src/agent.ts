@@ -1,7 +1,7 @@
 /*
  * The destination agent, put together. It answers STARTING from its first moment, settles every arrival
- * that its predecessor left, and then takes calls; what QEMU of this host can take is asked meanwhile,
- * and only Prepare and GetInfo wait for it.
+ * that its predecessor left, and then takes calls. What nobody owns is swept, and QEMU of this host is
+ * asked what it can take, meanwhile: only Prepare and GetInfo wait for both.
  */
 import {
   agentIdOf,
@@ -231,8 +231,8 @@ export async function startDestinationAgent(
       },
     });
     await recovering;
-    await orphans.sweepAtStart();
     server.open();
+    await orphans.sweepAtStart();
     later.now();
     undo.push(everyHour(() => installed.sweep(), log));
     undo.push(everyHour(() => arrivals.sweep(), log));

@@ -1,7 +1,7 @@
 /*
  * The source agent, put together. It answers STARTING from its first moment, finds its guests and
- * the migrations that were under way, and then takes calls; what QEMU of this host can do is asked
- * meanwhile, and only Start and GetInfo wait for it.
+ * the migrations that were under way, and then takes calls. What nobody owns is swept, and QEMU of this
+ * host is asked what it can do, meanwhile: only Start and GetInfo wait for both.
  */
 import {
   agentIdOf,
@@ -214,9 +214,9 @@ export async function startSourceAgent(
     watch?.onChange(() => void departures.bandwidth.divideAnew());
 
     await recovering;
-    await orphans.sweepAtStart();
     residents.watchDisk();
     server.open();
+    await orphans.sweepAtStart();
     lookNow();
     undo.push(everyHour(() => installed.sweep(), log));
     undo.push(everyHour(() => departures.sweep(), log));

@@ -15,6 +15,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -27,6 +28,7 @@ import {
   GuestSpec,
   GuestState,
   type ListOrphansResponse,
+  type ListResponse,
 } from "@ferry/contract";
 import { findTraces, type Trace } from "@ferry/qemu";
 import { credentials } from "@grpc/grpc-js";
@@ -70,6 +72,7 @@ function testHost(t: TestContext) {
     dir,
     runDir,
     home: guestRunDirectory(runDir, "web"),
+    record: join(dir, "state", "guests", "web"),
     log: () => log,
     /** Answers a client for each of its services, when it takes calls. */
     async start() {
@@ -95,7 +98,7 @@ function testHost(t: TestContext) {
             error === null ? resolve(response) : reject(error),
           );
         });
-      await until("it takes calls", () => orphans(false).catch(() => undefined));
+      await until("it takes calls", () => listGuests(guests).catch(() => undefined));
       return { guests, orphans };
     },
     /** The next QEMUs wait, before they are one, until what this answers is called. */
@@ -173,12 +176,36 @@ function startGuest(guests: GuestServiceClient): Promise<unknown> {
   });
 }
 
+function listGuests(guests: GuestServiceClient): Promise<ListResponse> {
+  return new Promise((resolve, reject) => {
+    guests.list({ expectedAgentId: "" }, (error, response) =>
+      error === null ? resolve(response) : reject(error),
+    );
+  });
+}
+
 function getGuest(guests: GuestServiceClient) {
   return new Promise<GuestState | undefined>((resolve) => {
     guests.get({ expectedAgentId: "", guestId: "web" }, (_error, response) =>
       resolve(response?.guest?.state),
     );
   });
+}
+
+/** A paused QEMU in the run directory of "web", whose agent and keeper are dead. Answers its pid. */
+async function leaveOrphan(host: ReturnType<typeof testHost>): Promise<number> {
+  const { guests } = await host.start();
+  const letGo = host.holdBack();
+  startGuest(guests).catch(() => {}); // its agent dies before it answers
+  const keeper = await until("its keeper is there", async () => {
+    return (await host.trace())?.keepers.find(({ phase }) => phase === "unfreed");
+  });
+  await host.killBoth(keeper.identity.pid);
+  letGo();
+  const qemu = await until("QEMU is up, and nobody's", async () => {
+    return existsSync(join(host.home, "debug.qmp")) ? (await host.trace())?.qemus[0] : undefined;
+  });
+  return qemu.identity.pid;
 }
 
 test("a guest that lives here is not touched, though its agent and its keeper were killed", async (t) => {
@@ -198,24 +225,35 @@ test("a guest that lives here is not touched, though its agent and its keeper we
 
 test("a Start whose agent and keeper were killed leaves a paused QEMU, which is swept at the start", async (t) => {
   const host = testHost(t);
-  const { guests } = await host.start();
-  const letGo = host.holdBack();
-  startGuest(guests).catch(() => {}); // its agent dies before it answers
-  const keeper = await until("its keeper is there", async () => {
-    return (await host.trace())?.keepers.find(({ phase }) => phase === "unfreed");
-  });
-  await host.killBoth(keeper.identity.pid);
-  const record = readFileSync(join(host.dir, "state", "guests", "web", "record.json"), "utf8");
+  const pid = await leaveOrphan(host);
+  const record = readFileSync(join(host.record, "record.json"), "utf8");
   assert.ok(!record.includes("processes"), "its record does not know its QEMU yet");
-  letGo();
-  const qemu = await until("QEMU is up, and nobody's", async () => {
-    return existsSync(join(host.home, "debug.qmp")) ? (await host.trace())?.qemus[0] : undefined;
-  });
 
   const again = await host.start();
-  assert.ok(!alive(qemu.identity.pid) && !existsSync(host.home));
-  assert.match(host.log(), new RegExp(`"pid ${qemu.identity.pid}".*an orphan was swept`));
-  assert.deepEqual((await again.orphans(false)).orphans, []);
+  assert.deepEqual((await again.orphans(false)).orphans, []); // the start's own sweep came first
+  assert.ok(!alive(pid) && !existsSync(host.home));
+  assert.match(host.log(), new RegExp(`"pid ${pid}".*an orphan was swept`));
   await startGuest(again.guests);
   assert.equal(await getGuest(again.guests), GuestState.RUNNING);
+});
+
+test("guests are told of while the sweep is not over; one that is to be started waits for its end", async (t) => {
+  const host = testHost(t);
+  const pid = await leaveOrphan(host);
+  rmSync(host.record, { recursive: true });
+  // Whoever wants to know who lived in the directory waits until somebody writes.
+  const processes = join(host.home, "processes.json");
+  rmSync(processes, { force: true });
+  execFileSync("mkfifo", [processes]);
+
+  const { guests, orphans } = await host.start();
+  assert.deepEqual((await listGuests(guests)).guests, []);
+  const starting = startGuest(guests);
+  await until("the orphan is ended", () => !alive(pid) || undefined);
+  assert.doesNotMatch(host.log(), /an orphan was/);
+  await writeFile(processes, "");
+  await starting;
+  assert.match(host.log(), new RegExp(`"${host.home}".*an orphan was swept`));
+  assert.deepEqual((await orphans(false)).orphans, []);
+  assert.equal(await getGuest(guests), GuestState.RUNNING);
 });
