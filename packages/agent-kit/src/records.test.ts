@@ -44,6 +44,13 @@ test("a guest that was started here has no arrival, and an arriving one must", (
   assert.throws(() => arrivalRecord.parse({ guest }), /arrival/);
 });
 
+test("a CPU's properties are texts, and nothing else is taken for them", () => {
+  for (const cpuProperties of [{ aes: true }, ["aes"], "aes", null, undefined]) {
+    const guest = { ...ARRIVED.guest, cpuProperties };
+    assert.throws(() => guestRecord.parse({ guest }), /cpuProperties.*texts under names/s);
+  }
+});
+
 test("an arrival's number keeps all of its 64 bits", () => {
   const { arrival } = arrivalRecord.parse(JSON.parse(JSON.stringify(ARRIVED))).arrival;
   assert.equal(BigInt(arrival), 2n ** 64n - 1n);
