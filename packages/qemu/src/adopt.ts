@@ -25,7 +25,12 @@ export async function adoptQemu(options: AdoptOptions): Promise<Keeper | Death> 
   for (;;) {
     // In this order: a keeper that is gone has left its word before.
     const keeperLives = stateOf(keeper) === "lives";
-    if (stateOf(qemu) === "lives") return new Kept(options);
+    if (stateOf(qemu) === "lives") {
+      const kept = new Kept(options);
+      // Only then is there something to tell: an agent that starts has hundreds to look at.
+      if (!keeperLives) setImmediate(() => kept.look());
+      return kept;
+    }
     const word = readLastWord(runDir);
     if (word !== undefined) return deathOf(word, runDir);
     if (!keeperLives) return unseenDeath("QEMU is gone, and its keeper left no word", runDir);

@@ -84,7 +84,6 @@ export class Kept implements Keeper {
     });
     line?.onEnd(() => this.look());
     this.#follow();
-    setImmediate(() => this.look()); // one that was found may have lost its keeper long ago
   }
 
   free(): void {

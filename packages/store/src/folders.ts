@@ -156,9 +156,9 @@ export class Folders<Body> {
   /** Makes durable which folders there are, and the record in each of them. */
   async settle(): Promise<void> {
     await this.sync();
-    for (const id of await this.ids()) {
-      await writing(this.folder(id), () => this.#disk.syncDirectory(this.folder(id)));
-    }
+    const folders = (await this.ids()).map((id) => this.folder(id));
+    const syncing = folders.map((path) => writing(path, () => this.#disk.syncDirectory(path)));
+    await Promise.all(syncing);
   }
 
   /** Makes durable which folders there are. */
@@ -185,11 +185,14 @@ export class Folders<Body> {
   /** Removes what this role left unfinished when it died. */
   async tidy(): Promise<void> {
     const folders = (await this.ids()).map((id) => this.folder(id));
-    for (const directory of [this.path, ...folders]) {
-      for (const name of await this.#disk.names(directory)) {
-        const path = join(directory, name);
-        if (isUnfinished(name, this.#role)) await writing(path, () => this.#disk.remove(path));
-      }
+    const looked = [this.path, ...folders].map(async (directory) => {
+      const names = (await this.#disk.names(directory)).filter((name) =>
+        isUnfinished(name, this.#role),
+      );
+      return names.map((name) => join(directory, name));
+    });
+    for (const path of (await Promise.all(looked)).flat()) {
+      await writing(path, () => this.#disk.remove(path));
     }
   }
 

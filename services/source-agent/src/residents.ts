@@ -5,7 +5,6 @@
  */
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import type { Config, Logger, Metrics } from "@ferry/agent-kit";
 import { Changes, type GuestRecord, Turns } from "@ferry/agent-kit";
 import { adoptQemu, removeRunDirectory } from "@ferry/qemu";
@@ -123,16 +122,14 @@ export class Residents {
     if (record === undefined) return undefined;
     const resident = await this.#resident(record);
     if (!resident.dead) {
-      const opening = resident.open().catch((error: unknown) => {
-        log.error({ guest_id: guestId, err: error }, "the guest's monitor does not answer");
-        resident.reopenLater();
-      });
-      const late = new AbortController();
-      await Promise.race([
-        opening,
-        wait(patienceMs, undefined, { signal: late.signal }).catch(() => {}),
-      ]);
-      late.abort();
+      const opening = resident.open().then(
+        () => {},
+        (error: unknown) => {
+          log.error({ guest_id: guestId, err: error }, "the guest's monitor does not answer");
+          resident.reopenLater();
+        },
+      );
+      await atMost(patienceMs, opening);
     }
     this.add(resident);
     log.info({ guest_id: guestId, state: resident.qemuState, dead: resident.dead }, "guest found");
@@ -167,4 +164,15 @@ export class Residents {
     if (death === undefined || resident.stopping || resident.migrationId !== "") return;
     if (death.exitCode === 0) await this.remove(resident);
   }
+}
+
+/** Waits for work that does not fail, and no longer than that. */
+function atMost(patienceMs: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, patienceMs);
+    void work.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
