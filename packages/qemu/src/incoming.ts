@@ -3,8 +3,13 @@
  * It has no timeout of any kind; only its tether and its agent's deadlines clean it up.
  */
 import { createServer } from "node:net";
-import { type Arguments, type Qmp, QmpError, type QmpEvent } from "@ferry/qmp";
-import { setCapabilities, setCredentials, setParameters } from "./capabilities.js";
+import type { Qmp, QmpEvent } from "@ferry/qmp";
+import {
+  addCredentials,
+  CREDENTIALS,
+  setCapabilitiesOfNew,
+  setParameters,
+} from "./capabilities.js";
 import { type Endpoint, keyDirOf, toUri } from "./endpoint.js";
 import { look } from "./vcpu.js";
 
@@ -27,31 +32,35 @@ export type IncomingNews =
 
 /** Lets QEMU, launched with `-incoming defer`, listen. May be called again after PortTaken. */
 export async function openIncoming(qmp: Qmp, endpoint: Endpoint): Promise<void> {
+  const keyDir = keyDirOf(endpoint);
   // Found out before QEMU tries: a newer one (seen: 10.0, 11.1) that tried in vain never listens again.
-  const [taken, encryption] = await Promise.all([
+  const [taken] = await Promise.all([
     endpoint.kind === "tcp" && isTaken(endpoint),
-    setCredentials(qmp, "server", keyDirOf(endpoint)),
-    setCapabilities(qmp, WANTED),
+    setCapabilitiesOfNew(qmp, WANTED),
+    keyDir !== undefined && encrypt(qmp, keyDir),
   ]);
   if (taken) throw new PortTaken(`a port that QEMU should listen on is taken: ${toUri(endpoint)}`);
-  await setParameters(qmp, encryption);
-  await listen(qmp, { uri: toUri(endpoint) });
+  const uri = toUri(endpoint);
+  // A QEMU that can be told to survives a failed load, so that it can say why; an older one exits, and
+  // says it on its standard error.
+  await qmp.execute(
+    "migrate-incoming",
+    survivesFailedLoad(qmp) ? { uri, "exit-on-error": false } : { uri },
+  );
 }
 
-/**
- * A QEMU that can be told to (9.1 on) survives a failed load, so that it can say why; an older one
- * exits, and says it on its standard error. Asking for it is asking whether it can: QEMU checks its
- * arguments before it does anything. (Its schema would tell, too: 186 kB, 60 ms of every Prepare.)
- */
-async function listen(qmp: Qmp, address: Arguments): Promise<void> {
-  try {
-    await qmp.execute("migrate-incoming", { ...address, "exit-on-error": false });
-  } catch (error) {
-    if (!(error instanceof QmpError)) throw error;
-    // It had begun: then it knows the argument, and means the address.
-    if ((await query(qmp)).status !== undefined) throw error;
-    await qmp.execute("migrate-incoming", address);
-  }
+/** Nothing else may connect: both are said before QEMU listens, and QEMU takes them in this order. */
+async function encrypt(qmp: Qmp, keyDir: string): Promise<void> {
+  await Promise.all([
+    addCredentials(qmp, "server", keyDir),
+    setParameters(qmp, { "tls-creds": CREDENTIALS.server }),
+  ]);
+}
+
+/** qapi/migration.json: `exit-on-error` is there since 9.1. (Its schema tells, too, in 186 kB and 60 ms.) */
+function survivesFailedLoad({ version }: Qmp): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 9 || (major === 9 && minor >= 1);
 }
 
 /** Whether somebody listens there. An address that is no good for another reason is QEMU's to refuse. */

@@ -10,6 +10,7 @@ import { lookIncoming } from "./incoming.js";
 import {
   cancelOutgoing,
   continueOutgoing,
+  presetOutgoing,
   putBackOutgoing,
   setDowntimeLimit,
   yankOutgoing,
@@ -19,6 +20,7 @@ import { ProgressMeter } from "./progress.js";
 import { testHost, until } from "./test-host.js";
 import {
   CRAWL_BYTES_PER_SECOND,
+  capabilitiesOf,
   KEY,
   listenTcp,
   listenUnix,
@@ -167,6 +169,21 @@ test("a guest that was paused is sent paused, and taken back paused", async (t) 
   assert.ok(!kinds(pair.sent).includes("stopped")); // nobody's blackout
   await cancelOutgoing(pair.source, { timeoutMs: 5_000 });
   assert.equal((await look(pair.source)).running, false);
+});
+
+test("what an earlier migration left switched on has no say in the next one", async (t) => {
+  const host = await testHost(t);
+  const { source } = await migrationPair(host);
+  const capabilities = [
+    { capability: "auto-converge", state: true },
+    { capability: "late-block-activate", state: true },
+  ];
+  await source.execute("migrate-set-capabilities", { capabilities });
+
+  await presetOutgoing(source, FAST);
+
+  const on = await capabilitiesOf(source);
+  assert.deepEqual(on, ["events", "pause-before-switchover", "return-path"]);
 });
 
 test("what is set for a migration is put back after it", async (t) => {

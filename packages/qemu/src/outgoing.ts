@@ -4,7 +4,13 @@
  * `completed`, and never after.
  */
 import type { Qmp, QmpEvent } from "@ferry/qmp";
-import { dropCredentials, setCapabilities, setCredentials, setParameters } from "./capabilities.js";
+import {
+  addCredentials,
+  CREDENTIALS,
+  dropCredentials,
+  setCapabilities,
+  setParameters,
+} from "./capabilities.js";
 import { type Endpoint, keyDirOf, toUri } from "./endpoint.js";
 import { lookOutgoing, type Outgoing } from "./outgoing-look.js";
 
@@ -26,7 +32,6 @@ export interface OutgoingOptions {
   readonly to: Endpoint;
   /** 0: as fast as the network goes. */
   readonly bandwidthBytesPerSecond: number;
-  readonly downtimeLimitMs: number;
 }
 
 export type OutgoingNews =
@@ -39,19 +44,32 @@ export type OutgoingNews =
   /** Over, in QEMU's word: "completed", "failed" or "cancelled". */
   | { readonly kind: "ended"; readonly status: string };
 
-/** Sets what every copy needs, wherever it goes. Nothing moves yet, and nobody is dialled. */
-export async function presetOutgoing(qmp: Qmp): Promise<void> {
-  await setCapabilities(qmp, WANTED);
+/**
+ * Sets what nearly every copy needs, wherever it goes: with a key, and as fast as the network goes.
+ * Nothing moves yet, and nobody is dialled.
+ */
+export async function presetOutgoing(
+  qmp: Qmp,
+  { downtimeLimitMs }: { downtimeLimitMs: number },
+): Promise<void> {
+  await Promise.all([
+    setCapabilities(qmp, WANTED),
+    setParameters(qmp, {
+      "tls-creds": CREDENTIALS.client,
+      "max-bandwidth": BANDWIDTH_UNLIMITED,
+      "downtime-limit": downtimeLimitMs,
+    }),
+  ]);
 }
 
 /** Sets what this copy needs, after `presetOutgoing`. Still nothing moves. */
 export async function readyOutgoing(qmp: Qmp, options: OutgoingOptions): Promise<void> {
-  const { to, bandwidthBytesPerSecond, downtimeLimitMs } = options;
-  await setParameters(qmp, {
-    ...(await setCredentials(qmp, "client", keyDirOf(to))),
-    "max-bandwidth": toMaxBandwidth(bandwidthBytesPerSecond),
-    "downtime-limit": downtimeLimitMs,
-  });
+  const keyDir = keyDirOf(options.to);
+  if (keyDir === undefined) await setParameters(qmp, { "tls-creds": "" });
+  else await addCredentials(qmp, "client", keyDir);
+  const { bandwidthBytesPerSecond } = options;
+  if (bandwidthBytesPerSecond <= 0) return;
+  await setParameters(qmp, { "max-bandwidth": toMaxBandwidth(bandwidthBytesPerSecond) });
 }
 
 /** Begins to send. The copy goes on without us: `watchOutgoing` and `lookOutgoing` tell how. */
@@ -177,5 +195,5 @@ export async function putBackOutgoing(qmp: Qmp): Promise<void> {
     "max-bandwidth": BANDWIDTH_DEFAULT,
     "downtime-limit": DOWNTIME_LIMIT_DEFAULT_MS,
   });
-  await dropCredentials(qmp);
+  await dropCredentials(qmp, "client");
 }

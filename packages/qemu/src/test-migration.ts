@@ -87,10 +87,23 @@ export async function listenTcp(
 }
 
 /** Sends the guest there. */
-export async function startOutgoing(qmp: Qmp, options: OutgoingOptions): Promise<void> {
-  await presetOutgoing(qmp);
+export async function startOutgoing(
+  qmp: Qmp,
+  options: OutgoingOptions & { readonly downtimeLimitMs: number },
+): Promise<void> {
+  await presetOutgoing(qmp, options);
   await readyOutgoing(qmp, options);
   await beginOutgoing(qmp, options.to);
+}
+
+/** Names of the migration capabilities that are on, sorted. */
+export async function capabilitiesOf(qmp: Qmp): Promise<string[]> {
+  const known = (await qmp.execute("query-migrate-capabilities")) as {
+    capability: string;
+    state: boolean;
+  }[]; // qapi/migration.json
+  const on = known.filter(({ state }) => state).map(({ capability }) => capability);
+  return on.sort();
 }
 
 /** A port that nobody had a moment ago. */

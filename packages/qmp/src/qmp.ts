@@ -43,6 +43,7 @@ export class Qmp extends EventEmitter<News> {
   readonly #idleHoldsProcess: boolean;
   #calls = 0;
   #oob = false;
+  #version = "";
   #lost: QmpLost | undefined;
   #greeted: { resolve: (greeting: Greeting) => void; reject: (error: Error) => void } | undefined;
 
@@ -67,13 +68,19 @@ export class Qmp extends EventEmitter<News> {
   /** Waits for QEMU's greeting and opens the conversation on a connected socket. */
   static async open(path: string, socket: Socket, idleHoldsProcess: boolean): Promise<Qmp> {
     const qmp = new Qmp(path, socket, idleHoldsProcess);
-    const { capabilities } = await new Promise<Greeting>((resolve, reject) => {
+    const { version, capabilities } = await new Promise<Greeting>((resolve, reject) => {
       qmp.#greeted = { resolve, reject };
     });
+    qmp.#version = version;
     const oob = capabilities.includes("oob");
     await qmp.execute("qmp_capabilities", oob ? { enable: ["oob"] } : undefined);
     qmp.#oob = oob;
     return qmp;
+  }
+
+  /** QEMU's, as it greeted: e.g. "7.2.22". */
+  get version(): string {
+    return this.#version;
   }
 
   /** No command can be given any more. */

@@ -100,7 +100,8 @@ function migrate(departure: Departure): Promise<void> {
 
 /** Tells QEMU what it can be told before the destination is known. */
 function preset(departure: Departure): Promise<void> {
-  departure.preset ??= (async () => presetOutgoing(monitor(departure)))();
+  departure.preset ??= (async () =>
+    presetOutgoing(monitor(departure), { downtimeLimitMs: DOWNTIME_HELD_MS }))();
   return departure.preset;
 }
 
@@ -113,7 +114,6 @@ export async function ready(departure: Departure): Promise<Endpoint> {
   await readyOutgoing(monitor(departure), {
     to,
     bandwidthBytesPerSecond: await departure.host.joinBandwidth(departure),
-    downtimeLimitMs: DOWNTIME_HELD_MS,
   });
   return to;
 }
