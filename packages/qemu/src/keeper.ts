@@ -35,8 +35,11 @@ export interface Keeper {
   letGo(): void;
 }
 
-/** How often a QEMU is looked at that dies with us: its end is told by nothing else, in milliseconds. */
-const LOOK_UNFREED_MS = 25;
+/**
+ * How often a QEMU is looked at that dies with us, in milliseconds: its monitor's end tells, and before
+ * there is one nothing does.
+ */
+const LOOK_UNFREED_MS = 100;
 /** How often one is looked at whose end is told by an event as well, in milliseconds. */
 const LOOK_MS = 500;
 /** How often one is looked at that is being killed, in milliseconds. */

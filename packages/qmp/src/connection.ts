@@ -2,13 +2,16 @@
  * Opening a monitor. A QEMU that was just started has no socket yet, or one that nobody answers:
  * so it is tried again until it greets, and what was tried is told when it never does.
  */
+import { existsSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { QmpLost, QmpRubbish } from "./errors.js";
 import { Qmp } from "./qmp.js";
 
-/** A socket that is not there yet is looked for again after this time. */
-const AGAIN_AFTER_MS = 10;
+/** A socket that is not there yet is looked for again after this time, which costs next to nothing. */
+const LOOK_AGAIN_MS = 2;
+/** One that does not let us in yet is tried again after this time. */
+const TRY_AGAIN_MS = 10;
 /** The kernel's limit on a socket's path (sun_path), less its closing NUL, in bytes. */
 const PATH_BYTES_MAX = 107;
 /** What a socket says whose QEMU is still starting, or is going. Anything else will not mend itself. */
@@ -36,7 +39,13 @@ export async function connect(path: string, options: ConnectOptions): Promise<Qm
   const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline;
   let tries = 0;
   let last = "nothing was tried";
+  const after = (ms: number) => wait(ms, undefined, { signal }).catch(() => {}); // the loop's condition tells
   while (!signal.aborted) {
+    if (!existsSync(path)) {
+      last = "there is no such socket (ENOENT)";
+      await after(LOOK_AGAIN_MS);
+      continue;
+    }
     tries += 1;
     try {
       return await attempt(path, signal, idleHoldsProcess);
@@ -46,7 +55,7 @@ export async function connect(path: string, options: ConnectOptions): Promise<Qm
       if (!signal.aborted && !passes(error))
         throw new QmpLost(`no monitor at ${path}: ${last}`, { cause: error });
     }
-    await wait(AGAIN_AFTER_MS, undefined, { signal }).catch(() => {}); // the loop's condition tells
+    await after(TRY_AGAIN_MS);
   }
   const given = options.signal?.aborted ? "given up by the caller" : `not within ${timeoutMs} ms`;
   throw new QmpLost(`no monitor at ${path}: ${given}, tries: ${tries}, the last one: ${last}`);
