@@ -23,9 +23,20 @@ test("a line is JSON with the level as a word, the agent, and a readable time", 
 
 test("a key that is logged by mistake is not shown, at the top or inside", () => {
   const { log, read } = logging();
-  log.info({ key: "s3cret", endpoint: { key: "s3cret" }, settings: { open: { psk: "s3cret" } } });
+  const endpoint = { key: "s3cret", port: 49152 };
+  log.info({ key: "s3cret", endpoint, settings: { open: { psk: "s3cret" } } });
+  const [line] = read();
+  assert.doesNotMatch(JSON.stringify(line), /s3cret/);
+  assert.deepEqual(line?.endpoint, { key: "[redacted]", port: 49152 });
+  assert.equal(endpoint.key, "s3cret"); // what was logged is somebody's, and is left alone
+});
+
+test("a key beside an error's message is not shown", () => {
+  const { log, read } = logging();
+  const error = Object.assign(new Error("refused"), { key: "s3cret", to: { psk: "s3cret" } });
+  log.error({ err: error }, "a bug");
   assert.doesNotMatch(JSON.stringify(read()), /s3cret/);
-  assert.match(JSON.stringify(read()), /redacted/);
+  assert.match(JSON.stringify(read()), /refused/);
 });
 
 test("errors are logged whole, with what caused them", () => {

@@ -5,11 +5,10 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import type { Config } from "./config.js";
 import { LogFile } from "./log-file.js";
+import { withoutSecrets } from "./without-secrets.js";
 
 export type { Logger };
 
-/** Fields whose value is nobody's business, wherever they stand. */
-const SECRET_FIELDS = ["key", "psk", "privateKey", "private_key", "password", "secret", "ticket"];
 /** How long the end of the process may wait for its last lines to be written, in milliseconds. */
 const FLUSH_MS = 1_000;
 
@@ -41,14 +40,13 @@ export function makeLogger(
   { level, base }: Omit<LogOptions, "file">,
   stream: DestinationStream,
 ): Logger {
-  const paths = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
   return pino(
     {
       level,
       base,
-      redact: { paths, censor: "[redacted]" },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
+      serializers: { err: (error: Error) => withoutSecrets(pino.stdSerializers.err(error)) },
     },
     stream,
   );
