@@ -152,6 +152,8 @@ export class Departure {
   /** A step that the disk refused, and that is tried again: why. */
   #unwritten = "";
   readonly #vigil: Vigil;
+  /** Resolves once the record of the meeting is being written before its time. */
+  #meetingForeseen: Promise<void> | undefined;
   readonly #driver: Driver<SourcePhase, SourceHeard, SourceEffect>;
 
   constructor(
@@ -449,7 +451,10 @@ export class Departure {
       return;
     }
     const { endpoint } = response;
-    if (endpoint === undefined) return; // its QEMU is still being started
+    if (endpoint === undefined) {
+      this.#foreseeMeeting(arrival);
+      return; // its QEMU is still being started
+    }
     this.record = { ...this.record, arrival, transport: this.host.transportOf(endpoint.transport) };
     this.endpoint = {
       host: endpoint.host || this.host.hostOf(this.record.destinationAddress),
@@ -503,11 +508,20 @@ export class Departure {
     return { ...this.record, phase, reason: this.#failure?.description ?? "" };
   }
 
-  /** The guest will stand still until this phase is written: what can be done before is done now. */
-  #foresee(phase: SourcePhase): void {
-    const record = this.#inPhase(phase);
+  /** Somebody will wait for this phase to be written: what can be done before is done now. */
+  #foresee(phase: SourcePhase, more: Partial<DepartureRecord> = {}): void {
+    const record = { ...this.#inPhase(phase), ...more };
     // Not written, it is written when its time has come.
     void this.host.store.departures.foresee(this.migrationId, record).catch(() => {});
+  }
+
+  /** It will be met as soon as its QEMU listens, and most likely on the usual transport. */
+  #foreseeMeeting(arrival: string): void {
+    this.#meetingForeseen ??= this.accept().then(() => {
+      if (this.phase !== "meeting") return;
+      this.#foresee("performing", { arrival, transport: "direct" });
+    });
+    this.#meetingForeseen.catch(() => {}); // it is `performing` that fails on a full disk
   }
 
   /** The record on disk says `released`, or cannot be read. */
