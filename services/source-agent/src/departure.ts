@@ -294,6 +294,11 @@ export class Departure {
     return this.record.givenUp === true;
   }
 
+  /** It has ended, and the guest is nothing that this host keeps. */
+  get leavesNothing(): boolean {
+    return this.phase === "departed" || (this.settled && this.givenUp);
+  }
+
   /** It perished at the destination, and no person has decided. */
   get undecided(): boolean {
     return this.perished && this.overridden === undefined;

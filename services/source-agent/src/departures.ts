@@ -179,9 +179,7 @@ export class Departures {
       }
       // A caller waits for all of this, and none of it for the rest.
       await Promise.all([
-        departure.phase === "departed" || departure.givenUp
-          ? this.residents.remove(resident)
-          : resident.look(),
+        departure.leavesNothing ? this.residents.remove(resident) : resident.look(),
         store.departures.clear(departure.migrationId),
         store.endings.annotate(departure.migrationId, {
           arrival: departure.record.arrival,

@@ -382,15 +382,16 @@ async function kill(departure: Departure): Promise<void> {
   await departure.resident.keeper?.kill(); // its reaping is heard by the departure
 }
 
-/** After a migration that was given up, QEMU is set as if there had been none. */
+/** After a migration, QEMU is set as if there had been none. Of one that left, its whole directory goes. */
 export async function putBack(departure: Departure): Promise<void> {
   // What was set is put back, and not what is about to be set.
   await Promise.allSettled([departure.preset, departure.readied]);
   await departure.tunnel?.stop();
-  const { qmp } = departure.resident;
-  const { runDir } = departure.resident.record.guest;
-  if (runDir !== "") await removePskFile(keyDirIn(runDir));
-  if (qmp !== undefined && !departure.resident.dead) await putBackOutgoing(qmp);
+  const { qmp, dead, record } = departure.resident;
+  const { runDir } = record.guest;
+  if (departure.leavesNothing || runDir === "") return;
+  await removePskFile(keyDirIn(runDir));
+  if (qmp !== undefined && !dead) await putBackOutgoing(qmp);
 }
 
 function monitor(departure: Departure): Qmp {

@@ -104,11 +104,11 @@ export class Residents {
   async remove(resident: Resident): Promise<void> {
     const { guestId, record } = resident;
     // Before its record: an agent that dies in between finds a record, and goes on from there.
-    await removeRunDirectory(record.guest.runDir).catch((error: unknown) =>
+    const cleared = removeRunDirectory(record.guest.runDir).catch((error: unknown) =>
       // A QEMU that no record names may still live in it: it is an orphan now, and looked for.
       this.host.log.warn({ guest_id: guestId, err: error }, "its run directory is left behind"),
     );
-    await this.host.store.guests.remove(guestId);
+    await this.host.store.guests.remove(guestId, cleared);
     if (this.#guests.get(resident.guestId) === resident) this.#guests.delete(resident.guestId);
     resident.close();
     resident.changes.bump();

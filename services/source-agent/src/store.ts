@@ -28,7 +28,10 @@ const ROLE = "source";
 const PHASES: readonly SourcePhase[] = ["kept", "gone", "departed"];
 
 /** The guests that live here. */
-export type Guests = Pick<Folders<GuestRecord>, "ids" | "read" | "create" | "update" | "remove">;
+export interface Guests extends Pick<Folders<GuestRecord>, "ids" | "read" | "create" | "update"> {
+  /** Removes its record, and not before `cleared` resolves. It need not exist. */
+  remove(id: string, cleared?: Promise<void>): Promise<void>;
+}
 
 export interface SourceStore {
   readonly guests: Guests;
@@ -73,10 +76,11 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
         read: (id) => guests.read(id),
         create: (id, record) => guests.create(id, record),
         update: (id, record, durability) => guests.update(id, record, durability),
-        remove: async (id) => {
+        remove: async (id, cleared) => {
           // How it arrived may still lie in its folder, and is to outlive it.
           await landings.rescue(guests, id, "landed");
           await landings.sync(); // the other agent may have taken it out, and died
+          await cleared;
           await guests.remove(id);
         },
       },
