@@ -41,7 +41,7 @@ export interface Keeper {
  */
 const LOOK_UNFREED_MS = 100;
 /** How often one is looked at whose end is told by an event as well, in milliseconds. */
-const LOOK_MS = 500;
+const LOOK_MS = 1_000;
 /** How often one is looked at that is being killed, in milliseconds. */
 const LOOK_KILLING_MS = 5;
 /** After this time the keeper is taken for stuck, and QEMU is also killed from here. */

@@ -88,8 +88,13 @@ export async function openDestinationStore(
     const rescue = async () => {
       for (const id of await guests.ids()) await endings.rescue(guests, id, "landed");
     };
+    /** Guests that landed, by migration, whose folders were not looked into since. */
+    const landedIn = new Map<string, string>();
     const takeOut = async (id: string) => {
-      if (!(await endings.exists(id))) await rescue();
+      const guestId = landedIn.get(id);
+      if (guestId === undefined) return;
+      await endings.rescue(guests, guestId, "landed");
+      landedIn.delete(id);
     };
     await guests.sync();
     await arrivals.settle();
@@ -103,7 +108,10 @@ export async function openDestinationStore(
         foresee: (id, record) => arrivals.foresee(id, record),
         update: (id, record, durability) => arrivals.update(id, record, durability),
         foretell: (id, phases, more) => arrivals.foretell(id, phases, more),
-        land: (id, guestId) => arrivals.handOver(id, "landed", guests, guestId),
+        land: async (id, guestId) => {
+          landedIn.set(id, guestId); // whatever comes of it: a rename that fails may have been done
+          await arrivals.handOver(id, "landed", guests, guestId);
+        },
         end: async (id, phase) => {
           await arrivals.end(id, phase);
           await arrivals.clear(id); // or the source agent would take the guest for one that arrives
