@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compareCpu, expandCpuOnHost } from "./cpu.js";
+import { compareCpu, expandCpuOnHost, neededOf } from "./cpu.js";
 
 const expand = (cpuModel: string, machineType = "pc-q35-7.2") =>
   expandCpuOnHost("qemu-system-x86_64", { machineType, cpuModel, accelerator: "tcg" });
@@ -68,6 +68,18 @@ for (const [why, source, destination] of [
     ]);
   });
 }
+
+test("what is needed of a processor is compared as all of it is, and is much less", async () => {
+  const [plain, more] = await Promise.all([expand("qemu64"), expand("max")]);
+  for (const [source, destination] of [
+    [plain, more],
+    [more, plain],
+    [plain, plain],
+  ] as const) {
+    assert.deepEqual(compareCpu(neededOf(source), destination), compareCpu(source, destination));
+  }
+  assert.ok(Object.keys(neededOf(plain)).length < Object.keys(plain).length / 2);
+});
 
 test("a feature that the destination's QEMU has never heard of is a difference", () => {
   assert.deepEqual(compareCpu({ avx10: "true", constructor: "true" }, {}), [

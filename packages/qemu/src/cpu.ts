@@ -93,16 +93,27 @@ async function propertyTypes(qmp: Qmp, name: string): Promise<Map<string, string
 }
 
 /**
- * Everything the guest has seen on the source and would miss on the destination. Features that only
- * the destination has are no difference: the guest never looked for them.
+ * What of its processor a guest may have seen and could miss: what it is compared by, and a quarter of
+ * its expansion. A feature that it does not have is none of it, since it never looked for that.
+ */
+export function neededOf(expansion: Readonly<Record<string, string>>): Record<string, string> {
+  const needed = Object.entries(expansion).filter(
+    ([feature, value]) => value !== "false" && !ignored(feature, expansion),
+  );
+  return Object.fromEntries(needed);
+}
+
+/**
+ * Everything the guest has seen on the source and would miss on the destination: of its expansion there,
+ * or of what is needed of that, and of the whole expansion here.
  */
 export function compareCpu(
   source: Readonly<Record<string, string>>,
   destination: Readonly<Record<string, string>>,
 ): CpuDifference[] {
-  return Object.entries(source).flatMap(([feature, value]) => {
+  return Object.entries(neededOf(source)).flatMap(([feature, value]) => {
     const there = Object.hasOwn(destination, feature) ? destination[feature] : undefined;
-    if (ignored(feature, source) || value === there || value === "false") return [];
+    if (value === there) return [];
     if (there === undefined && (MEANS_NOTHING.has(value) || feature.startsWith(OLD_WAYS)))
       return [];
     return [{ feature, source: value, destination: there ?? "absent" }];

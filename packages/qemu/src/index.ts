@@ -5,7 +5,7 @@ export { cgroupsEverywhere } from "./cgroup-auto.js";
 export { type CommandLineOptions, commandLine } from "./command-line.js";
 export { consolePath } from "./console.js";
 export { CONVERGENCES, type Convergence } from "./convergence.js";
-export { type CpuDifference, compareCpu, expandCpu, expandCpuOnHost } from "./cpu.js";
+export { type CpuDifference, compareCpu, expandCpu, expandCpuOnHost, neededOf } from "./cpu.js";
 export type { Endpoint } from "./endpoint.js";
 export type { ProcessIdentity } from "./identity.js";
 export {

@@ -20,7 +20,7 @@ import {
   type GuestDescription,
   GuestState,
 } from "@ferry/contract";
-import { migrationBlockers } from "@ferry/qemu";
+import { migrationBlockers, neededOf } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
 import { Departure } from "./departure.js";
 import type { Departures } from "./departures.js";
@@ -272,7 +272,7 @@ function describe(resident: Resident, { agentId, hostId }: BeginOptions): GuestD
     sourceHostId: hostId,
     qemuVersion: guest.qemuVersion,
     accelerator: toWireAccelerator(guest.accelerator),
-    cpuProperties: guest.cpuProperties,
+    cpuProperties: neededOf(guest.cpuProperties), // one that an earlier release started has all of them
     paused: guest.paused,
   };
 }

@@ -19,6 +19,7 @@ import {
   type GuestSpec,
   launchQemu,
   makeRunDirectory,
+  neededOf,
   removeRunDirectory,
 } from "@ferry/qemu";
 import type { Departures } from "../departures.js";
@@ -186,7 +187,7 @@ async function launch(
     resident.record = {
       guest: {
         ...record.guest,
-        cpuProperties: await expandCpu(qmp, spec.cpuModel),
+        cpuProperties: neededOf(await expandCpu(qmp, spec.cpuModel)),
         processes: { keeper: keeper.keeper, qemu: keeper.qemu },
       },
     };

@@ -179,7 +179,10 @@ export interface GuestDescription {
   qemuVersion: string;
   /** The accelerator the guest runs under. */
   accelerator: Accelerator;
-  /** QEMU's expansion of the CPU model: every property with its value, as QEMU reports it. */
+  /**
+   * Of QEMU's expansion of the CPU model, what the guest may have seen and could miss, with its values
+   * as QEMU reports them. To be passed on as it is.
+   */
   cpuProperties: { [key: string]: string };
   /** True: the guest is paused, and lands paused. */
   paused: boolean;
