@@ -3,15 +3,14 @@
  * else in this process can delay a tether or end it. Calls are described by the generated service
  * definitions, or by any others of the same shape.
  */
-import { TRACEPARENT_KEY } from "@ferry/contract";
 import {
   type ChannelCredentials,
   type ChannelOptions,
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
-  Metadata,
 } from "@grpc/grpc-js";
+import { CallNames, named } from "./call-names.js";
 
 /** A method, as ts-proto's and proto-loader's definitions describe it. */
 export interface Method<Request, Response> {
@@ -24,7 +23,10 @@ export interface CallOptions {
   /** Gives up after this time, in milliseconds. The agent may have heard all the same. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** The caller's place in a trace, as W3C writes it: agents log and trace what they do under it. */
+  /**
+   * The caller's place in a trace, as W3C writes it: agents log and trace what they do under it. Undefined: the one that
+   * the agent was made with, if there is one.
+   */
   readonly traceparent?: string | undefined;
 }
 
@@ -39,13 +41,17 @@ const CHANNEL_OPTIONS = {
 
 export class Agent {
   readonly #client: Client;
+  readonly #names: CallNames;
 
   constructor(
     /** "host:port" */
     readonly address: string,
     credentials: ChannelCredentials,
     options: ChannelOptions = {},
+    /** Of every call that names none of its own. */
+    traceparent?: string,
   ) {
+    this.#names = new CallNames(traceparent);
     this.#client = new Client(address, credentials, { ...CHANNEL_OPTIONS, ...options });
   }
 
@@ -54,18 +60,19 @@ export class Agent {
     request: Request,
     { timeoutMs, signal, traceparent }: CallOptions = {},
   ): Promise<Response> {
+    const metadata = this.#names.next(traceparent);
     return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        metadataOf(traceparent),
+        metadata,
         timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
         (error, response) => {
           stop();
           if (error === null && response !== undefined) resolve(response);
-          else reject(error ?? new Error(`${method.path} answered nothing`));
+          else reject(named(error ?? new Error(`${method.path} answered nothing`), metadata));
         },
       );
       const stop = cancelOn(signal, call);
@@ -78,14 +85,15 @@ export class Agent {
     request: Request,
     { signal, traceparent }: CallOptions = {},
   ): AsyncGenerator<Response> {
+    const metadata = this.#names.next(traceparent);
     const call: ClientReadableStream<Response> = this.#client.makeServerStreamRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      metadataOf(traceparent),
+      metadata,
     );
-    call.on("error", () => {}); // the loop throws it; after the loop nobody is interested
+    call.on("error", (error) => named(error, metadata)); // the loop throws it; after the loop nobody is interested
     const stop = cancelOn(signal, call);
     try {
       for await (const response of call) yield response as Response; // Readable is not generic
@@ -104,7 +112,7 @@ export class Agent {
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
-      metadataOf(traceparent),
+      this.#names.next(traceparent),
     );
   }
 
@@ -119,12 +127,6 @@ export class Agent {
   close(): void {
     this.#client.close();
   }
-}
-
-function metadataOf(traceparent: string | undefined): Metadata {
-  const metadata = new Metadata();
-  if (traceparent !== undefined) metadata.set(TRACEPARENT_KEY, traceparent);
-  return metadata;
 }
 
 /** Cancels the call when the signal comes; answers how to stop listening for it. */

@@ -20,8 +20,10 @@ import {
   type PerformResponse,
   type PrepareRequest,
   type PrepareResponse,
+  REQUEST_ID_KEY,
   Role,
   SourceServiceService,
+  TRACEPARENT_KEY,
   Transport,
   toStatus,
 } from "@ferry/contract";
@@ -29,6 +31,8 @@ import {
   Server,
   ServerCredentials,
   type ServerDuplexStream,
+  ServerInterceptingCall,
+  type ServerInterceptor,
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
@@ -74,6 +78,12 @@ export interface Script {
   blockers?: { source?: Blocker[]; destination?: Blocker[] };
 }
 
+export interface CallNamed {
+  readonly path: string;
+  readonly traceparent: string | undefined;
+  readonly requestId: string | undefined;
+}
+
 export function fault(reason: FaultReason, details?: Details): Fault {
   return new Fault(reason, `the fake says ${reason}`, details);
 }
@@ -91,6 +101,8 @@ export class FakeAgents {
     abort: AbortRequest[];
     confirm: ConfirmRequest[];
   } = { begin: [], prepare: [], perform: [], finish: [], abort: [], confirm: [] };
+  /** What each call was called by its caller, whether it is one of the script's or not, in order. */
+  readonly named: CallNamed[] = [];
   /** Resolves when the first tether ended on this side, for whatever reason. */
   readonly tetherCut: Promise<void>;
   tetherOpen = false;
@@ -106,7 +118,7 @@ export class FakeAgents {
   }
 
   async listen(credentials = ServerCredentials.createInsecure()): Promise<this> {
-    const source = new Server();
+    const source = this.#server();
     source.addService(SourceServiceService, {
       begin: this.#unary("begin", (answer) => this.#begun(answer)),
       perform: (call: ServerWritableStream<PerformRequest, PerformResponse>) => {
@@ -128,7 +140,7 @@ export class FakeAgents {
     });
     addGuestReads(source, this.script);
     addMigrationReads(source, Role.SOURCE, this.script);
-    const destination = new Server();
+    const destination = this.#server();
     destination.addService(DestinationServiceService, {
       prepare: (call: ServerDuplexStream<PrepareRequest, PrepareResponse>) => this.#prepare(call),
       finish: this.#unary("finish", (verdict) => ({
@@ -252,6 +264,22 @@ export class FakeAgents {
       else if (step !== "never") call.write(eventOf(step));
     }
     if (name === "perform") call.end();
+  }
+
+  #server(): Server {
+    const look: ServerInterceptor = ({ path }, call) =>
+      new ServerInterceptingCall(call, {
+        start: (next) =>
+          next({
+            onReceiveMetadata: (metadata, pass) => {
+              const text = (key: string) => metadata.get(key)[0]?.toString();
+              const [traceparent, requestId] = [text(TRACEPARENT_KEY), text(REQUEST_ID_KEY)];
+              this.named.push({ path, traceparent, requestId });
+              pass(metadata);
+            },
+          }),
+      });
+    return new Server({ interceptors: [look] });
   }
 
   async #bind(server: Server, credentials: ServerCredentials): Promise<string> {

@@ -13,6 +13,8 @@ export interface HostAddress {
    * Without it, whichever host answers first is held to be the one that was meant.
    */
   readonly hostId?: string;
+  /** The caller's place in a trace, as W3C's traceparent: sent with every call that names none of its own. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface Host {
@@ -27,10 +29,10 @@ export interface Host {
 
 /** Nothing is dialled before the first call. */
 export function connectHost(options: HostAddress & Security): Host {
-  const { hostId } = options;
+  const { hostId, traceparent } = options;
   const connect = (address: string) => {
     const security = channelSecurity(options, address, hostId);
-    return new Agent(address, security.credentials, security.options);
+    return new Agent(address, security.credentials, security.options, traceparent);
   };
   const source = connect(options.source);
   const destination = connect(options.destination);

@@ -1,5 +1,6 @@
 export { Agent, type CallOptions, type Method } from "./agent.js";
 export { BOUNDS, type Bounds } from "./bounds.js";
+export { requestIdOf } from "./call-names.js";
 export { type CheckOptions, type CheckResult, check, type Path } from "./check.js";
 export type { Security, TlsOptions } from "./credentials.js";
 export {

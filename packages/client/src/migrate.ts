@@ -37,7 +37,8 @@ export interface MigrateOptions {
   readonly migrationId?: string | undefined;
   /**
    * Your span, as W3C's traceparent: both agents log and trace this migration under it. Undefined: under
-   * a trace whose id is the migration's, without dashes. A broken one is as good as none.
+   * the one the hosts were connected with, or else a trace whose id is the migration's, without dashes. A
+   * broken one is as good as none.
    */
   readonly traceparent?: string | undefined;
   readonly bounds?: Partial<Bounds>;

@@ -2,7 +2,7 @@
  * Errors, told to people: what happened and what to do next. What an agent refused carries its own
  * advice; for the rest it is given here. No stack is shown unless FERRY_DEBUG asks for it.
  */
-import { codeOf, MigrationRefused, wordsOf } from "@ferry/client";
+import { codeOf, MigrationRefused, requestIdOf, wordsOf } from "@ferry/client";
 import { BLOCKERS, type Blocker, type FaultRead, readFault } from "@ferry/contract";
 import { status } from "@grpc/grpc-js";
 
@@ -40,6 +40,8 @@ export function explain(error: unknown): string[] {
   if (advice !== "") lines.push(`next: ${advice}`);
   if (fault?.requestId !== undefined)
     lines.push(`request id in the agent's log: ${fault.requestId}`);
+  else if (requestIdIn(error) !== undefined)
+    lines.push(`request id in the agent's log, if it heard the call: ${requestIdIn(error)}`);
   return lines;
 }
 
@@ -73,6 +75,11 @@ const ADVICE: Readonly<Record<number, string>> = {
     "The agent may have heard all the same: look, then repeat the command.",
   [status.UNIMPLEMENTED]: "Check the address: whatever answers there is no agent of this role.",
 };
+
+/** Nobody answered, or no agent: it may have been heard all the same. */
+function requestIdIn(error: unknown): string | undefined {
+  return requestIdOf(error instanceof Failure ? error.cause : error);
+}
 
 function faultIn(error: unknown): FaultRead | undefined {
   if (error instanceof MigrationRefused) return error.fault;

@@ -21,7 +21,11 @@ export interface Residence {
 export class Fleet {
   readonly #connected = new Map<string, Host>();
 
-  constructor(readonly file: HostsFile) {}
+  constructor(
+    readonly file: HostsFile,
+    /** Sent with every call. */
+    readonly traceparent: string | undefined,
+  ) {}
 
   get names(): string[] {
     return [...this.file.hosts.keys()];
@@ -37,7 +41,7 @@ export class Fleet {
         `Its hosts are ${this.names.join(", ")}; add the other, or name one of these.`,
       );
     }
-    const host = connectHost(address);
+    const host = connectHost({ ...address, traceparent: this.traceparent });
     this.#connected.set(name, host);
     return host;
   }

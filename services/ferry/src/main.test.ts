@@ -3,15 +3,14 @@
  * to do next. Method: the command itself, as a process, against two scripted agents.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { FakeAgents, fault, gate, type Script } from "@ferry/client/fake-agents";
+import { type Ran, type Running, startFerry } from "./command-for-tests.js";
 
-const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "ferry-cli-"));
 const running = new Set<ChildProcess>();
 const fakes: FakeAgents[] = [];
@@ -22,56 +21,16 @@ afterEach(() => {
 });
 after(() => rmSync(directory, { recursive: true }));
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly done: Promise<Ran>;
-  /** Resolves when stdout or stderr has said so. */
-  says(text: string): Promise<void>;
-}
-
+/** In a directory without a hosts file, and an environment that says nothing but what it must. */
 function start(
   args: readonly string[],
-  { stdin = "", env = {} }: { stdin?: string; env?: object } = {},
+  { stdin = "", env = {} }: { stdin?: string; env?: NodeJS.ProcessEnv } = {},
 ): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    cwd: directory,
-    env: { PATH: process.env.PATH, HOME: directory, ...env },
-  });
-  running.add(child);
-  let out = "";
-  let err = "";
-  const waiting: { text: string; resolve: () => void }[] = [];
-  const hear = () => {
-    for (const { text, resolve } of waiting) if ((out + err).includes(text)) resolve();
-  };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    out += text;
-    hear();
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    err += text;
-    hear();
-  });
-  child.stdin.end(stdin);
-  const done = new Promise<Ran>((resolve) => {
-    child.on("close", (code) => {
-      running.delete(child);
-      resolve({ code, out, err });
-    });
-  });
-  const says = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      waiting.push({ text, resolve });
-      hear();
-      void done.then(() => reject(new Error(`it never said ${text}: ${out}${err}`)));
-    });
-  return { child, done, says };
+  const own = { PATH: process.env.PATH, HOME: directory };
+  const started = startFerry(args, { cwd: directory, env: { ...own, ...env }, stdin });
+  running.add(started.child);
+  void started.done.then(() => running.delete(started.child));
+  return started;
 }
 
 function run(...args: string[]): Promise<Ran> {

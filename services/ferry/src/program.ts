@@ -1,5 +1,6 @@
 /* The command line, composed of its subcommands. */
-import { Command } from "commander";
+import { readTraceparent } from "@ferry/contract";
+import { Command, InvalidArgumentError } from "commander";
 import { addCall } from "./commands/call.js";
 import { addCerts } from "./commands/certs.js";
 import { addCheck } from "./commands/check.js";
@@ -22,6 +23,11 @@ export function ferry(shell: Shell, hosts: string | undefined): Command {
       "--hosts <file>",
       "the hosts file; also FERRY_HOSTS, else ./ferry.yaml, else ~/.config/ferry/hosts.yaml",
       hosts,
+    )
+    .option(
+      "--traceparent <context>",
+      "your span, as W3C writes it; also TRACEPARENT. Sent with every call: agents log and trace what they do for it under it",
+      parseTraceparent,
     )
     .exitOverride()
     .showHelpAfterError("(ferry --help, or ferry COMMAND --help, tells how)")
@@ -54,4 +60,11 @@ ${EXIT_HELP}`,
     add(program, shell);
   }
   return program;
+}
+
+function parseTraceparent(text: string): string {
+  if (readTraceparent(text) !== undefined) return text;
+  throw new InvalidArgumentError(
+    '"00-TRACE-SPAN-01" is wanted, with 32 and 16 hexadecimal digits that are not all 0',
+  );
 }

@@ -35,10 +35,16 @@ export async function withFleet<T>(
   run: (fleet: Fleet) => Promise<T>,
 ): Promise<T> {
   const { hosts } = command.optsWithGlobals<{ hosts?: string }>();
-  const fleet = new Fleet(readHostsFile(locateHostsFile(hosts)));
+  const fleet = new Fleet(readHostsFile(locateHostsFile(hosts)), traceparentOf(command));
   try {
     return await run(fleet);
   } finally {
     fleet.close();
   }
+}
+
+/** The trace that a command's calls are in. What the environment says may be anybody's mistake: a broken one is not sent. */
+export function traceparentOf(command: Command): string | undefined {
+  const { traceparent } = command.optsWithGlobals<{ traceparent?: string }>();
+  return traceparent ?? process.env.TRACEPARENT;
 }

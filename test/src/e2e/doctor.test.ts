@@ -3,39 +3,25 @@
  * Method: the command itself against real hosts, on which one thing after another is broken.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { findTraces } from "@ferry/qemu";
 import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
 import { Hosts } from "../harness/hosts.js";
 import { isRunning, signal } from "../harness/processes.js";
 import { until } from "../harness/until.js";
-
-const ferry = fileURLToPath(new URL("../../../services/ferry/dist/main.js", import.meta.url));
+import { ferryFor } from "./support/ferry.js";
 
 test("doctor tells what is wrong, sweeps what nobody owns, and is content when all is well", async (t) => {
   const hosts = await Hosts.start({ allowedPaths: [tickerFolder] });
   t.after(() => hosts.close());
   const [one] = hosts.pair;
-  const file = join(hosts.dir, "hosts.yaml");
-  const addresses = hosts.all.map(({ name, source, destination }) => [
-    name,
-    { source: source.options.address, destination: destination.options.address },
-  ]);
-  writeFileSync(file, JSON.stringify({ plaintext: true, hosts: Object.fromEntries(addresses) }));
-  const doctor = (...args: string[]) =>
-    new Promise<{ code: number | null; out: string }>((resolve) => {
-      const argv = [ferry, "--hosts", file, "doctor", ...args];
-      const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
-      let out = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        out += text;
-      });
-      child.on("close", (code) => resolve({ code, out }));
-    });
+  const ferry = ferryFor(hosts);
+  const doctor = async (...args: string[]) => {
+    const { code, out } = await ferry("doctor", ...args).done;
+    return { code, out };
+  };
 
   const guest = await TestGuest.start(one, tickerSpec("lonely"), { paused: true });
   assert.deepEqual(await doctor(), {

@@ -6,7 +6,7 @@ import { EXIT_HELP } from "../exit.js";
 import { at, Failure } from "../failure.js";
 import type { Fleet } from "../fleet.js";
 import { type Callable, Contract, short } from "../proto.js";
-import { type Shell, withFleet } from "../shell.js";
+import { type Shell, traceparentOf, withFleet } from "../shell.js";
 import { parseDuration } from "../units.js";
 
 interface Flags {
@@ -65,7 +65,9 @@ ${EXIT_HELP}`,
       const requests = readRequests(json, method, contract);
       const { address, timeout } = flags;
       if (address !== undefined) {
-        const host = connectHost({ source: address, destination: address, plaintext: true });
+        const traceparent = traceparentOf(command);
+        const both = { source: address, destination: address };
+        const host = connectHost({ ...both, traceparent, plaintext: true });
         try {
           await call(host.source, method, requests, timeout, shell);
         } finally {

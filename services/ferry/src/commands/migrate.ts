@@ -1,7 +1,6 @@
 /* Moves a guest and shows how. The first Ctrl-C ends the migration cleanly, the second this process. */
 import { migrate, type Outcome, TRANSPORTS, type Transport } from "@ferry/client";
-import { readTraceparent } from "@ferry/contract";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { EXIT, EXIT_HELP, VERDICT_EXIT } from "../exit.js";
 import { blockerLine } from "../failure.js";
 import { MigrationView, type View } from "../migration-view.js";
@@ -18,7 +17,6 @@ interface Flags {
   readonly timeout?: number;
   readonly heartbeat?: number;
   readonly id?: string;
-  readonly traceparent?: string;
   readonly json?: boolean;
 }
 
@@ -56,11 +54,6 @@ export function addMigrate(program: Command, shell: Shell): void {
       parseDuration,
     )
     .option("--id <uuid>", "the migration's id, never used before; otherwise a new one")
-    .option(
-      "--traceparent <context>",
-      "your span, as W3C writes it; also TRACEPARENT. Both agents log and trace under it",
-      parseTraceparent,
-    )
     .option("--json", "one JSON object per event; the last holds the outcome")
     .addHelpText(
       "after",
@@ -74,8 +67,8 @@ Example:
   ferry migrate vm1 --from a --to b --transport tunnel --downtime 300ms --bandwidth 100MB/s
   ferry migrate vm1 --to b --timeout 10m
 
-In the agents' logs every line of this migration has its trace_id: that of --traceparent, or else the
-migration's id without dashes.
+In the agents' logs every line of this migration has its trace_id: that of --traceparent (see ferry --help), or else
+the migration's id without dashes.
 
 ${EXIT_HELP}`,
     )
@@ -98,8 +91,6 @@ ${EXIT_HELP}`,
             timeoutMs: flags.timeout,
             heartbeatMs: flags.heartbeat,
             migrationId: flags.id,
-            // What the environment says may be anybody's mistake: agents ignore a broken one.
-            traceparent: flags.traceparent ?? process.env.TRACEPARENT,
             signal: caller.signal,
           });
           view.begin(`${guestId}: ${from} → ${flags.to}, migration ${run.migrationId}`);
@@ -113,13 +104,6 @@ ${EXIT_HELP}`,
         }
       }),
     );
-}
-
-function parseTraceparent(text: string): string {
-  if (readTraceparent(text) !== undefined) return text;
-  throw new InvalidArgumentError(
-    '"00-TRACE-SPAN-01" is wanted, with 32 and 16 hexadecimal digits that are not all 0',
-  );
 }
 
 /** Answers how to stop listening. */
