@@ -17,6 +17,7 @@ import { connect as connectTls } from "node:tls";
 import {
   type HealthCheckResponse,
   HealthClient,
+  type HealthListResponse,
   MeetRequest,
   MigrationServiceClient,
   PeerServiceClient,
@@ -104,6 +105,19 @@ test("health is told per service, and an unknown one is not found", async (t) =>
   assert.equal(peer, Serving.SERVING);
   const error = await failure(ask(health, health.check, { service: "ferry.v1.Nothing" }));
   assert.equal(error.code, status.NOT_FOUND);
+});
+
+test("one that is not known may be watched all the same, and the others are listed", async (t) => {
+  const { client } = await makeRig(t);
+  const health = client(HealthClient);
+  const watch = health.watch({ service: "ferry.v1.Nothing" });
+  const { responses } = collect<HealthCheckResponse>(watch);
+  await until("its first word", () => responses.length === 1);
+  assert.equal(responses[0]?.status, Serving.SERVICE_UNKNOWN);
+  watch.cancel();
+  const { statuses } = await ask<object, HealthListResponse>(health, health.list, {});
+  assert.deepEqual(statuses["ferry.v1.PeerService"], { status: Serving.SERVING });
+  assert.ok(!("ferry.v1.Nothing" in statuses));
 });
 
 test("whoever watches an agent's health hears of its draining", async (t) => {

@@ -6,12 +6,12 @@
 import { addReflection, loadDescriptorSet } from "@ferry/contract";
 import { type Listener, listen } from "@ferry/tether";
 import { experimental, Server, ServerCredentials } from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
 import { callIds } from "./call-ids.js";
 import { callMetrics } from "./call-metrics.js";
 import type { Certificates } from "./certificates.js";
 import { type AgentRole, type Config, splitAddress } from "./config.js";
 import { type AgentPhase, door } from "./door.js";
+import { HealthBook } from "./health.js";
 import { serveHealth } from "./health-server.js";
 import { type Authenticated, peerIdentity } from "./identity.js";
 import { LIVENESS, Liveness, stateProbe } from "./liveness.js";
@@ -81,13 +81,13 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     "grpc-node.max_session_memory": SESSION_MEGABYTES_MAX,
   });
   options.add(server, adapters({ log, who }));
-  const health = new HealthImplementation();
-  const say = (status: "SERVING" | "NOT_SERVING") => {
-    for (const name of ["", ...services]) health.setStatus(name, status);
+  const health = new HealthBook();
+  const say = (isServing: boolean) => {
+    for (const name of ["", ...services]) health.set(name, isServing);
   };
-  say("NOT_SERVING");
-  health.setStatus(LIVENESS, "SERVING");
-  health.addToServer(server);
+  say(false);
+  health.set(LIVENESS, true);
+  health.addTo(server);
   addReflection(server, loadDescriptorSet(), [...services, "grpc.health.v1.Health"]);
 
   const turnedAway = sparing(TURNED_AWAY_LINES_MAX, (unsaid, why: string, peer: string) =>
@@ -116,7 +116,7 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     log,
     say: (isAlive) => {
       metrics.stateHung.set({ role }, isAlive ? 0 : 1);
-      health.setStatus(LIVENESS, isAlive ? "SERVING" : "NOT_SERVING");
+      health.set(LIVENESS, isAlive);
     },
   });
   log.info({ address: `${host}:${listener.port}`, secure }, "listening");
@@ -136,11 +136,11 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     open: () => {
       if (phase !== "starting") return;
       phase = "serving";
-      say("SERVING");
+      say(true);
     },
     drain: () => {
       phase = "draining";
-      say("NOT_SERVING");
+      say(false);
     },
     close: async (graceMs) => {
       await listener.close(graceMs);

@@ -5,8 +5,8 @@
  */
 import { type Listener, listen } from "@ferry/tether";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import type { HealthImplementation } from "grpc-health-check";
 import { splitAddress } from "./config.js";
+import type { HealthBook } from "./health.js";
 import type { Logger } from "./logs.js";
 
 const CONNECTIONS_MAX = 32;
@@ -19,7 +19,7 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 export interface HealthServerOptions {
   /** "host:port"; port 0: any free one. */
   readonly listen: string;
-  readonly health: HealthImplementation;
+  readonly health: HealthBook;
   readonly log: Logger;
 }
 
@@ -31,7 +31,7 @@ export async function serveHealth(options: HealthServerOptions): Promise<Listene
     "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
     "grpc.max_concurrent_streams": STREAMS_MAX,
   });
-  health.addToServer(server);
+  health.addTo(server);
   const { host, port } = splitAddress(options.listen);
   const listener = await listen({
     server,
