@@ -93,6 +93,10 @@ export class Kept implements Keeper {
     if (this.#line === undefined) {
       throw new Error("a keeper can be freed only by the agent that launched it");
     }
+    // Its end can be seen before it is told: whoever heard that it is gone must not be told it was freed.
+    if (!this.#line.freed && stateOf(this.keeper) !== "lives") {
+      throw new Error("the keeper was gone before it was freed");
+    }
     this.#line.free(freedPath(this.#runDir));
     // Its guest stands still just now, and this can wait.
     setImmediate(() => {
