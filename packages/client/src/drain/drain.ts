@@ -5,8 +5,9 @@
  */
 import type { Bounds } from "../bounds.js";
 import type { Transport } from "../transport.js";
+import type { RunOptions } from "./options.js";
 import { planDrain } from "./plan.js";
-import { DrainWork, type RunOptions } from "./run.js";
+import { DrainWork } from "./run.js";
 import { survey } from "./survey.js";
 import type {
   DrainEvent,
