@@ -3,7 +3,7 @@
  * sockets in one private folder. What is started here is ended here, by process id, and `close` says
  * what would have been left behind.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Host as Client, connectHost, type Security } from "@ferry/client";
@@ -51,6 +51,8 @@ export interface HostsOptions {
   readonly configOf?: Readonly<Record<string, ConfigSections>>;
   /** Absolute folders and files that guests may name, beside the private one. */
   readonly allowedPaths?: readonly string[];
+  /** A tmpfs for run directories, as /run is in earnest. Default: they are in the private folder. */
+  readonly runDirOn?: string | undefined;
   /** The command line of an agent that is to be started; `dir` is the private folder. Default: what was built here. */
   readonly command?: (role: AgentRole, configPath: string, dir: string) => readonly string[];
 }
@@ -72,9 +74,13 @@ export class Hosts {
   readonly all: readonly TestHost[];
   /** How the test speaks to them. */
   readonly security: Security;
+  /** Holds the run directories, if they are not in the private folder. */
+  readonly #elsewhere: string | undefined;
 
   private constructor(options: HostsOptions) {
     this.dir = mkdtempSync(join(tmpdir(), "fy-")); // short: sockets have short names
+    if (options.runDirOn !== undefined)
+      this.#elsewhere = mkdtempSync(join(options.runDirOn, "fy-"));
     this.network = makeNetwork(options.family);
     const places = Array.from({ length: options.count ?? 2 }, (_, index) =>
       this.network.add(`host-${index + 1}`),
@@ -125,7 +131,9 @@ export class Hosts {
       return left.length === 0;
     });
     this.network.remove();
-    rmSync(this.dir, { recursive: true, force: true });
+    for (const dir of [this.dir, this.#elsewhere]) {
+      if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+    }
   }
 
   /** Keepers and QEMUs that run, and run directories that are there. For tests that leave nothing. */
@@ -150,7 +158,9 @@ export class Hosts {
     const dir = join(this.dir, `${number}`);
     const stateDir = join(dir, "state");
     const runDir = join(dir, "run");
-    for (const each of [stateDir, runDir]) mkdirSync(each, { recursive: true });
+    mkdirSync(stateDir, { recursive: true });
+    if (this.#elsewhere === undefined) mkdirSync(runDir);
+    else symlinkSync(mkdtempSync(join(this.#elsewhere, "run-")), runDir); // known by its own name
     const agent = (role: AgentRole) => {
       const configPath = join(dir, `${role}.yaml`);
       const config = this.#config(place, role, { stateDir, runDir, options });
