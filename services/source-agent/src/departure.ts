@@ -588,7 +588,7 @@ export class Departure {
   }
 
   #moved(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }): void {
-    this.meet?.restate(); // first: the guest may stand still until the destination hears it
+    this.meet?.tell(); // first: the guest may stand still until the destination hears it
     this.#unwritten = "";
     if (step.from !== step.to) this.#untold.push(this.#story(step));
     if (step.from !== step.to && step.to === "performing") this.#foresee("released");

@@ -230,7 +230,7 @@ export class Departures {
 
   /** A guest that was kept is recalled there, so that its arrival need not wait for its cut. */
   async #sayGoodbye(departure: Departure): Promise<void> {
-    departure.meet?.restate();
+    departure.meet?.tell();
     const bound = departure.record.arrival !== "0"; // before that nobody else knows of it
     const heard = () => departure.verdictHeard !== undefined;
     if (bound) await departure.changes.until(heard, { withinMs: RECALL_MS });

@@ -1,7 +1,7 @@
 /*
- * Meet, the source's side: dials the destination agent, restates the departure's word on every
- * connect, every change and every beat, and dials again for as long as anybody needs it. A stream
- * that breaks says nothing about the guest.
+ * Meet, the source's side: dials the destination agent, says the departure's word on every connect, at
+ * every beat and when there is news, and dials again for as long as anybody needs it. A stream that
+ * breaks says nothing about the guest.
  */
 import type { Logger, PeerLine } from "@ferry/agent-kit";
 import {
@@ -38,6 +38,8 @@ export class MeetCall {
   #redial: NodeJS.Timeout | undefined;
   readonly #beat: NodeJS.Timeout;
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** What was said last on this stream. */
+  #said: MeetRequest | undefined;
   #tethered = false;
   #closed = false;
 
@@ -58,15 +60,22 @@ export class MeetCall {
 
   /** Says the word again, if there is anybody to say it to. */
   restate(): void {
-    this.#stream?.write(this.options.say());
+    this.#say(this.options.say());
   }
 
-  /** Says the word a last time and hangs up. */
+  /** Says the word if it is another one than before: most steps mean nothing to the destination. */
+  tell(): void {
+    const word = this.options.say();
+    if (this.#said === undefined || isNews(word, this.#said)) this.#say(word);
+  }
+
+  /** Says its last word and hangs up. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#beat);
     clearTimeout(this.#redial);
+    this.tell();
     const stream = this.#stream;
     const line = this.#line;
     this.#stream = undefined;
@@ -74,7 +83,6 @@ export class MeetCall {
       line?.hangUp();
       return;
     }
-    stream.write(this.options.say());
     stream.end();
     // A destination that does not hang up in turn must not keep the connection for ever.
     const last = setTimeout(() => stream.cancel(), REDIAL_LAST_MS);
@@ -102,7 +110,14 @@ export class MeetCall {
     });
     stream.on("error", (error: Error) => this.#broke(stream, error));
     stream.on("end", () => this.#broke(stream, new Error("the destination ended Meet")));
-    stream.write(options.say());
+    this.#said = undefined;
+    this.tell();
+  }
+
+  #say(word: MeetRequest): void {
+    if (this.#stream === undefined) return;
+    this.#said = word;
+    this.#stream.write(word);
   }
 
   #broke(stream: ClientDuplexStream<MeetRequest, MeetResponse>, error: Error): void {
@@ -112,4 +127,11 @@ export class MeetCall {
     this.#redialMs = Math.min(this.#redialMs * 2, REDIAL_LAST_MS);
     this.options.broke(readFault(error), error);
   }
+}
+
+/** Whether the destination acts on what is new. When the guest stopped is told with `released`. */
+function isNews(now: MeetRequest, said: MeetRequest): boolean {
+  return (
+    now.arrival !== said.arrival || now.word !== said.word || now.acknowledged !== said.acknowledged
+  );
 }
