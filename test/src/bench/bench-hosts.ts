@@ -19,6 +19,7 @@ export function startHosts(bench: Bench, options: HostsOptions = {}): Promise<Ho
     allowedPaths: [tickerFolder],
     keepalive: KEEPALIVE,
     security: "mtls",
+    loopback: true, // where the bare driver sends, too
     runDirOn: existsSync(MEMORY) ? MEMORY : undefined,
     ...options,
   });

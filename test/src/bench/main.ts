@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Bench, type BenchOptions, type Suite } from "./bench.js";
-import { drain } from "./drain.js";
+import { drain, drainOfEmpty } from "./drain.js";
 import { idle } from "./idle.js";
 import { freezes, kills } from "./kills.js";
 import { memory } from "./memory.js";
@@ -20,6 +20,7 @@ const SUITES: readonly Suite[] = [
   memory,
   idle,
   drain,
+  drainOfEmpty,
   kills,
   freezes,
   switchover,

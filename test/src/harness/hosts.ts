@@ -35,6 +35,8 @@ export interface HostsOptions {
   readonly security?: "mtls" | "plaintext";
   /** What all addresses are. "ipv6" needs network namespaces. Default "ipv4". */
   readonly family?: "ipv4" | "ipv6";
+  /** True: on loopback addresses, also where hosts could have networks of their own. No link can be cut. */
+  readonly loopback?: boolean;
   /** Server keepalive. Default 1 s / 3 s: a frozen or cut-off caller is noticed within 4 s. */
   readonly keepalive?: { readonly timeMs: number; readonly timeoutMs: number };
   /**
@@ -81,7 +83,7 @@ export class Hosts {
     this.dir = mkdtempSync(join(tmpdir(), "fy-")); // short: sockets have short names
     if (options.runDirOn !== undefined)
       this.#elsewhere = mkdtempSync(join(options.runDirOn, "fy-"));
-    this.network = makeNetwork(options.family);
+    this.network = makeNetwork(options.family, options);
     const places = Array.from({ length: options.count ?? 2 }, (_, index) =>
       this.network.add(`host-${index + 1}`),
     );

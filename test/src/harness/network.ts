@@ -38,12 +38,15 @@ let made = 0;
 const PREFIX = "ferry-";
 const TABLE = "inet ferry_test";
 
-/** Namespaces where that is possible, addresses of 127/8 otherwise. */
-export function makeNetwork(family: "ipv4" | "ipv6" = "ipv4"): Network {
+/** Namespaces where that is possible and nobody wants loopback, addresses of 127/8 otherwise. */
+export function makeNetwork(
+  family: "ipv4" | "ipv6" = "ipv4",
+  { loopback = false }: { readonly loopback?: boolean } = {},
+): Network {
   const number = made;
   made += 1;
   if (number >= 16) throw new Error("one process makes at most 16 networks");
-  const reason = whyNoNamespaces();
+  const reason = loopback ? "loopback is wanted" : whyNoNamespaces();
   if (reason === "") return new Namespaces(number, family);
   if (family === "ipv6")
     throw new Error(`there is but one IPv6 address on this machine: ${reason}`);
