@@ -549,7 +549,8 @@ export class Departure {
       this.fail("STATE_DIRECTORY_UNWRITABLE", "the source's state directory cannot be written");
       return "abort";
     }
-    if (isOverride(heard)) return undefined; // the person is told, and may say it again
+    // The person is told, and may say it again; an ending may be on disk all the same: it must be retried.
+    if (isOverride(heard) && !CLOSED.has(next)) return undefined;
     this.#unwritten = error instanceof Error ? error.message : String(error);
     this.changes.bump();
     setTimeout(() => void this.hear(heard), REWRITE_AFTER_MS).unref();

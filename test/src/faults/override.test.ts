@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { getMigration } from "@ferry/client";
 import { SourceServiceService } from "@ferry/contract";
 import { readAudit } from "@ferry/store";
 import type { Scene } from "./faults.js";
@@ -57,6 +58,44 @@ for (const point of POINTS) {
   });
 }
 
+test("an override whose ending the disk refuses is carried out once the disk works, with nobody saying it again", {
+  skip,
+}, async () => {
+  const scene = await open(stage(), "releasedSynced");
+  const { from, to, migrationId, witness } = scene;
+  await reach(scene, "releasedSynced");
+  await stage().losePower(to);
+  const agent = from.agents.source;
+  assert.ok(agent);
+  release(scene, "releasedSynced");
+  process.kill(witness.on(from.place.name)?.pids().qemu ?? 0, "SIGKILL"); // what a word leads to is the ending at once
+  await phase("bereft");
+  agent.said.splice(0);
+  agent.tell({ kind: "hold", point: "after sync departure released" });
+  const saying = insist(scene);
+  await until("the agent to stand after the word was written", () =>
+    agent.said.some(({ kind }) => kind === "held"),
+  );
+  agent.tell({ kind: "disk", mode: "readOnly" });
+  agent.tell({ kind: "release" });
+  await until("the disk to refuse the ending", () =>
+    agent.said.some(({ kind }) => kind === "refused"),
+  );
+  await saying;
+  agent.tell({ kind: "disk", mode: "good" });
+  await phase("gone");
+  await stage().ready();
+  const { ending, judgement, troubles } = await close(scene);
+  assert.deepEqual([ending, judgement.broken, troubles], ["lostAtSource", [], []]);
+
+  async function phase(name: string) {
+    await until(`the departure to be ${name}`, async () => {
+      const { phase } = await getMigration(from.client.source, migrationId, { timeoutMs: 5_000 });
+      return phase === name;
+    });
+  }
+});
+
 interface EndingFile {
   readonly phase: string;
   readonly overridden?: string;
@@ -75,6 +114,7 @@ async function insist({ from, to, migrationId }: Scene): Promise<void> {
       neverLanded: true,
       acceptPerished: false,
       giveUp: false,
+      forgotten: false,
     },
   };
   await until("the override to be taken", () =>
