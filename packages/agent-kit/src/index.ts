@@ -30,7 +30,7 @@ export { checkMachine } from "./node-check.js";
 export { Orphans, type OrphansHost } from "./orphans.js";
 export { orphansHandler } from "./orphans-handler.js";
 export type { OrphanFound } from "./orphans-remove.js";
-export { ANSWERS_WITHIN_MS, override } from "./override.js";
+export { ANSWERS_WITHIN_MS, override, type Statement } from "./override.js";
 export { checkAddress, checkProbeNetwork } from "./path-form.js";
 export { dialProbe, listenForProbe, type ProbeListener } from "./path-probe.js";
 export { peerDialer, tunnelSecurity } from "./peer-dialer.js";

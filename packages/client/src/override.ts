@@ -25,6 +25,13 @@ export interface OverrideStatement {
   readonly acceptOlderMemory: boolean;
   /** For a destination that is gone: it is known that the guest never ran there. */
   readonly neverLanded: boolean;
+  /** For a destination that is gone: the copy at the source is destroyed, not taken back. */
+  readonly giveUp: boolean;
+  /**
+   * For a destination whose agent answers and has lost what it knew: it was made sure that no QEMU of the
+   * guest is on that host.
+   */
+  readonly forgotten: boolean;
 }
 
 /** What an override would do, and at which agent. */
@@ -53,7 +60,7 @@ export function planOverride(
 export async function override(
   agent: Agent,
   { migration: { migrationId }, what }: OverridePlan,
-  { fencedHost, reason, acceptOlderMemory, neverLanded }: OverrideStatement,
+  { fencedHost, reason, acceptOlderMemory, ...ofSource }: OverrideStatement,
 ): Promise<"landed" | "returned" | "perished" | "pending"> {
   const limits = { timeoutMs: BOUNDS.callMs * 2 };
   const wait = { $case: "waitMs", value: BOUNDS.callMs } as const;
@@ -75,7 +82,7 @@ export async function override(
     ConfirmRequest.fromPartial({
       migrationId,
       wait,
-      override: { fencedHost, reason, neverLanded },
+      override: { fencedHost, reason, ...ofSource },
     }),
     limits,
   );

@@ -107,8 +107,8 @@ export const REASONS = {
   OVERRIDE_REFUSED: {
     code: status.FAILED_PRECONDITION,
     meaning:
-      "An override stands in for a host that is gone, and here it is not needed or not safe: that host answers, or its word was heard, or nothing waits for it. After `perished` it is a person's decision, and says `accept_perished`. Nothing was done.",
-    next: "Let the agents settle it: repeat Finish or Confirm without an override, and act on the verdict.",
+      "An override stands in for a host that is gone, and here it is not needed or not safe: that host answers, or its word was heard, or nothing waits for it. After `perished` it is a person's decision, and says `accept_perished`; of an agent that answers and knows nothing of the migration a person says `forgotten`. Nothing was done.",
+    next: "Let the agents settle it: repeat Finish or Confirm without an override, and act on the verdict. If the message says that the agent has lost what it knew, look on that host first.",
   },
   MIGRATION_OVER: {
     code: status.ABORTED,

@@ -4,6 +4,7 @@
  * Custody is given away in one place: `released` is written, synced, and only then said.
  */
 import {
+  ANSWERS_WITHIN_MS,
   type Answer,
   Changes,
   type DepartureRecord,
@@ -137,6 +138,8 @@ export class Departure {
   caller = "";
   /** What went wrong with Meet last, in words; empty if nothing did. */
   meetTrouble = "";
+  /** What the destination said last was of no arrival of ours. */
+  #disowned = false;
   /** Resolves when nothing more will happen at this end. */
   readonly over: Promise<void>;
   #end: () => void = () => {};
@@ -190,7 +193,9 @@ export class Departure {
     const { beatMs, meetStaleMs } = host.config.timeouts;
     this.#vigil = new Vigil({
       everyMs: beatMs,
-      silent: () => AWAITS.has(this.phase) && this.meet?.silent(meetStaleMs - beatMs) !== false,
+      silent: () =>
+        AWAITS.has(this.phase) &&
+        (this.#disowned || this.meet?.silent(meetStaleMs - beatMs) !== false),
       tell: (silent) => this.#tellOfSilence(silent),
     });
     void resident.keeper?.reaped.then((death) => {
@@ -251,6 +256,9 @@ export class Departure {
     if (this.#unwritten !== "") return this.#unwritten;
     const { since } = this.#vigil;
     if (since === undefined) return "";
+    if (this.isForgotten) {
+      return `the destination agent ${this.record.destinationAgentId} answers, and has lost what it knew of this migration: a person decides`;
+    }
     return `the destination agent ${this.record.destinationAgentId} says nothing since ${since.toISOString()}, and only it can say where the guest is`;
   }
 
@@ -282,6 +290,11 @@ export class Departure {
   /** This host may run the guest: it never said `released`, or was given the guest back. */
   get holdsCustody(): boolean {
     return !AWAY.has(this.phase);
+  }
+
+  /** The destination's agent answers, and knows nothing of our arrival: it will never say what became of it. */
+  get isForgotten(): boolean {
+    return this.#disowned && this.meet?.silent(ANSWERS_WITHIN_MS) === false;
   }
 
   /** A person stood in for the destination: who, and why. */
@@ -385,7 +398,8 @@ export class Departure {
       this.#bind(response, arrival);
       return;
     }
-    if (arrival !== this.record.arrival) return;
+    this.#disowned = arrival !== this.record.arrival;
+    if (this.#disowned) return;
     this.#hearBandwidth(response);
     const verdict = fromWireVerdict(response.verdict);
     if (verdict === undefined || verdict === "pending") return;
@@ -578,7 +592,12 @@ export class Departure {
     };
     const { log } = this.host;
     if (!silent) log.info(about, "the destination agent is not waited for any more");
-    else if (this.phase !== "released") log.warn(about, "the destination agent says nothing");
+    else if (this.isForgotten) {
+      log.error(
+        about,
+        "the destination agent answers, and has lost what it knew of this migration: nobody can say what became of the guest there, and a person must decide",
+      );
+    } else if (this.phase !== "released") log.warn(about, "the destination agent says nothing");
     else {
       log.error(
         about,

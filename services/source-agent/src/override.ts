@@ -1,10 +1,18 @@
 /*
- * Confirm(override): a person stands in for a destination host that is gone, so that the guest may
- * run here again without its `returned`; or decides about a guest that perished there. The destination is told so, for as long as it takes: that it
- * was overridden is in the record, and in every ending, before the guest is touched.
+ * Confirm(override): a person stands in for a destination that is gone, or that has lost what it knew, or
+ * decides about a guest that perished there: the guest runs here again without its `returned`, or its copy
+ * here is destroyed. The destination is told so, for as long as it takes: that it was overridden is in the
+ * record, and in every ending, before the guest is touched.
  */
-import { ANSWERS_WITHIN_MS, hostIdOfAgent, override, type PeerIdentity } from "@ferry/agent-kit";
-import { type ConfirmOverride, Fault } from "@ferry/contract";
+import {
+  ANSWERS_WITHIN_MS,
+  hostIdOfAgent,
+  override,
+  type PeerIdentity,
+  type Statement,
+} from "@ferry/agent-kit";
+import type { ConfirmOverride } from "@ferry/contract";
+import { look } from "@ferry/qemu";
 import { AWAITS, type Departure } from "./departure.js";
 
 export async function overrideDestination(
@@ -14,44 +22,80 @@ export async function overrideDestination(
 ): Promise<void> {
   const { migrationId, guestId, host, meet, record } = departure;
   const perished = departure.verdictHeard === "perished";
-  const { acceptPerished, giveUp } = asked;
-  if ((acceptPerished || giveUp) && !perished) {
-    throw new Fault(
-      "OVERRIDE_REFUSED",
-      "the destination has not said perished: there is nothing to accept, and nothing to give up",
-    );
-  }
+  // Neither has anything more to say: the one has said it, the other does not know it.
+  const asksInVain = perished || departure.isForgotten;
+  const choice = choiceOf(asked, perished);
+  const standsStill = perished || !asked.giveUp || (await stands(departure));
   await override({
     peer,
     asked,
     fenced: {
       role: "destination",
       hostId: hostIdOfAgent(record.destinationAgentId),
-      // It has said all it will ever say.
-      answers: !perished && meet !== undefined && !meet.silent(ANSWERS_WITHIN_MS),
+      answers: !asksInVain && meet !== undefined && !meet.silent(ANSWERS_WITHIN_MS),
     },
-    statement: perished
-      ? {
-          field: "accept_perished",
-          made: acceptPerished,
-          because: "the destination has said perished: the guest may have run there for a moment",
-        }
-      : {
-          field: "never_landed",
-          made: asked.neverLanded,
-          because: "if the guest ran there, its older copy must not wake here",
-        },
-    ...(perished ? { choice: giveUp ? "perished, given up" : "perished, taken back" } : {}),
+    statement: statementOf(asked, perished),
+    ...(choice === undefined ? {} : { choice }),
     migrationId,
     guestId,
     host,
-    refusal: () => refusal(departure),
-    hear: (who) => departure.hearOverride(who, giveUp),
+    refusal: () => {
+      if (standsStill) return refusal(departure, asked, perished);
+      return "the guest runs here, or its QEMU has not said that it stands still: nothing is given up that runs";
+    },
+    hear: (who) => departure.hearOverride(who, asked.giveUp),
   });
 }
 
-function refusal({ verdictHeard, phase }: Departure): string | undefined {
+/**
+ * An agent that has just started may not know yet that its predecessor had taken the guest back. Nothing but
+ * `cont` wakes it, so what stands still now stands still until the table has heard the person.
+ */
+async function stands({ resident: { dead, qmp } }: Departure): Promise<boolean> {
+  if (dead) return true;
+  const seen = await (qmp && look(qmp).catch(() => undefined));
+  return seen?.running === false;
+}
+
+/** What becomes of the guest, and on what grounds, where there was a choice. */
+function choiceOf({ giveUp, forgotten }: ConfirmOverride, perished: boolean): string | undefined {
+  const grounds = [...(perished ? ["perished"] : []), ...(forgotten ? ["forgotten there"] : [])];
+  if (grounds.length === 0 && !giveUp) return undefined;
+  return [...grounds, giveUp ? "given up" : "taken back"].join(", ");
+}
+
+function statementOf(asked: ConfirmOverride, perished: boolean): Statement {
+  if (perished) {
+    return {
+      field: "accept_perished",
+      made: asked.acceptPerished,
+      because: "the destination has said perished: the guest may have run there for a moment",
+    };
+  }
+  return {
+    field: "never_landed",
+    made: asked.neverLanded || asked.giveUp, // what is destroyed does not wake
+    because:
+      "if the guest ran there, its older copy must not wake here (give_up has it destroyed instead)",
+  };
+}
+
+function refusal(
+  { verdictHeard, phase, isForgotten }: Departure,
+  { acceptPerished, forgotten, giveUp }: ConfirmOverride,
+  perished: boolean,
+): string | undefined {
   if (verdictHeard === "landed") return "the destination has said landed: the guest ran there";
+  if (acceptPerished && !perished) {
+    return "the destination has not said perished: there is nothing to accept";
+  }
+  if (isForgotten && !forgotten) {
+    return "the destination agent answers, and knows nothing of this migration: what runs on its host it does not know either. Make sure that no QEMU of this guest is there, and say forgotten";
+  }
+  if (forgotten && !isForgotten) {
+    return "the destination agent has not said that it knows nothing of this migration";
+  }
+  if (giveUp && phase === "reclaimed") return "the guest runs here: there is nothing to give up";
   if (AWAITS.has(phase)) return undefined;
   return `the departure is ${phase}: it waits for no word of the destination`;
 }

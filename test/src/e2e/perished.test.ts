@@ -74,6 +74,7 @@ function decide(steps: Steps, override: Partial<ConfirmOverride>) {
         neverLanded: false,
         acceptPerished: false,
         giveUp: false,
+        forgotten: false,
         ...override,
       },
     },

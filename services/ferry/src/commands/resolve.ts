@@ -11,7 +11,6 @@ interface ResolveFlags extends Omit<FencedFlags, "fenced"> {
   readonly json?: boolean;
   readonly fenced?: string;
   readonly takeBack?: boolean;
-  readonly giveUp?: boolean;
   readonly acceptPerished?: boolean;
 }
 
@@ -39,7 +38,14 @@ export function addResolve(program: Command, shell: Shell): void {
       "--take-back",
       "it perished at its destination: let the old copy at its source run again",
     )
-    .option("--give-up", "it perished at its destination: destroy the old copy at its source")
+    .option(
+      "--give-up",
+      "it perished at its destination, or with --fenced that host is gone: destroy the old copy at its source",
+    )
+    .option(
+      "--forgotten",
+      "with --fenced: that host's agent answers and has lost what it knew; no QEMU of the guest is there, I looked",
+    )
     .option("--accept-perished", "it is accepted that the guest may have run there for a moment")
     .option("--yes", "do not ask")
     .addHelpText(
@@ -52,6 +58,10 @@ With --fenced you stand in for a host that is gone for good: powered off, or cut
 network. If it is not, the guest may run twice. It says what it would do, and asks; it needs an operator's
 certificate, is refused while that host's agent answers, and is written to the audit log.
   ferry resolve 0b7d3f6e-… --fenced a --reason "power supply burnt" --accept-older-memory
+
+A destination that lost its disk, or its state directory, answers and knows nothing. What runs on it, it does not know
+either: look there yourself, and end a QEMU of that guest, before you say so.
+  ferry resolve 0b7d3f6e-… --fenced b --reason "new disk, looked with ps" --forgotten --never-landed
 
 A guest that perished may have run at its destination for a moment, and nobody gets it without a person's word:
 --take-back lets its old copy at the source run again, --give-up destroys it. Either says what is lost, and asks; it
@@ -66,19 +76,17 @@ ${EXIT_HELP}`,
           const { source, destination } = fleet.host(name);
           return [source, destination];
         });
-        const orders = [flags.fenced !== undefined, flags.takeBack, flags.giveUp].filter(Boolean);
-        if (orders.length > 1) {
+        const { fenced, takeBack, giveUp } = flags;
+        if (takeBack && (giveUp || fenced !== undefined)) {
           throw new Failure(
-            "--fenced, --take-back and --give-up exclude each other",
+            "--take-back and --give-up exclude each other, and so do --take-back and --fenced",
             "Choose one of them; --help says what each does.",
           );
         }
-        if (flags.takeBack || flags.giveUp) {
-          const choice = flags.giveUp ? "give-up" : "take-back";
+        if (fenced !== undefined) await standIn(migrationId, { ...flags, fenced }, agents, shell);
+        else if (takeBack || giveUp) {
+          const choice = giveUp ? "give-up" : "take-back";
           await decideOver(migrationId, choice, flags, agents, shell);
-        }
-        if (flags.fenced !== undefined) {
-          await standIn(migrationId, { ...flags, fenced: flags.fenced }, agents, shell);
         }
         const resolution = await resolve(migrationId, agents);
         const { verdict, settled, guestId, cause, reason } = resolution;

@@ -189,7 +189,7 @@ export interface ConfirmOverride {
   reason: string;
   /**
    * True: known that the guest never ran there, so that taking it back here cannot wake a copy older than one
-   * that ran. Required, unless the destination has said `perished`.
+   * that ran. Required, unless the destination has said `perished`, or the guest is given up.
    */
   neverLanded: boolean;
   /**
@@ -198,10 +198,16 @@ export interface ConfirmOverride {
    */
   acceptPerished: boolean;
   /**
-   * Only with accept_perished. True: the guest is given up, and its copy here is destroyed. False: it is taken
-   * back, and that copy runs again.
+   * True: the guest is given up, and its copy here is destroyed: it ran there and ended with its host, or nobody knows.
+   * False: it is taken back, and that copy runs again.
    */
   giveUp: boolean;
+  /**
+   * True: the destination's agent answers, but has lost what it knew of this migration (its disk, or the mount of its
+   * state directory), and a person made sure that no QEMU of this guest is on that host. Required then, and refused
+   * otherwise: an agent that knows nothing does not know either what runs there.
+   */
+  forgotten: boolean;
 }
 
 export interface ConfirmResponse {
@@ -1190,7 +1196,7 @@ export const ConfirmRequest: MessageFns<ConfirmRequest> = {
 };
 
 function createBaseConfirmOverride(): ConfirmOverride {
-  return { fencedHost: "", reason: "", neverLanded: false, acceptPerished: false, giveUp: false };
+  return { fencedHost: "", reason: "", neverLanded: false, acceptPerished: false, giveUp: false, forgotten: false };
 }
 
 export const ConfirmOverride: MessageFns<ConfirmOverride> = {
@@ -1209,6 +1215,9 @@ export const ConfirmOverride: MessageFns<ConfirmOverride> = {
     }
     if (message.giveUp !== false) {
       writer.uint32(40).bool(message.giveUp);
+    }
+    if (message.forgotten !== false) {
+      writer.uint32(48).bool(message.forgotten);
     }
     return writer;
   },
@@ -1266,6 +1275,14 @@ export const ConfirmOverride: MessageFns<ConfirmOverride> = {
             message.giveUp = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.forgotten = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1288,6 +1305,7 @@ export const ConfirmOverride: MessageFns<ConfirmOverride> = {
     message.neverLanded = object.neverLanded ?? false;
     message.acceptPerished = object.acceptPerished ?? false;
     message.giveUp = object.giveUp ?? false;
+    message.forgotten = object.forgotten ?? false;
     return message;
   },
 };
