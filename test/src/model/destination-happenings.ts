@@ -72,7 +72,7 @@ function orders(here: Here): void {
     false,
     heeded && landable ? withDestination(next, at, { ordered: true }) : next,
   );
-  if (mayOverride(here)) {
+  if (mayOverride(here) && destinationHears(world, protocol, at, "override") !== world) {
     const lied = host.lied || !isDown(here);
     hears(here, "override", false, { overridden: true, lied });
   }
@@ -143,7 +143,9 @@ function words(here: Here): void {
       told && !after.endpointTold ? withDestination(next, at, { endpointTold: true }) : next,
     );
   }
-  const restated = (word: SourceWord) => mine && sourceWord(source.phase) === word;
+  // A source that kept its guest says so for a while only, unless a person stood in for this host.
+  const restates = mine && (source.phase !== "kept" || source.overridden);
+  const restated = (word: SourceWord) => restates && sourceWord(source.phase) === word;
   if (host.saidReleased) hears(here, "released", restated("released"));
   if (host.saidBereft) hears(here, "bereft", restated("bereft"));
   if (host.saidRecalled) hears(here, "recalled", restated("recalled"));

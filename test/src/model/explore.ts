@@ -39,6 +39,8 @@ export interface Limits {
   readonly keep?: Kept;
   /** The same setting was walked before, with tables that differ in this one cell. */
   readonly known?: { readonly kept: Kept; readonly but: number };
+  /** Is shown every world that the walk which is known did not reach. */
+  readonly novel?: (world: World) => void;
 }
 
 /** Everything that can happen next. */
@@ -192,8 +194,10 @@ class Search {
     this.#parents.push(parent);
     this.#labels.push(this.#labelNumber(label));
     if (number < (this.limits.known?.kept.size ?? 0)) return; // its laws were looked at
-    const law = brokenLaw(this.#worlds.at(number));
-    if (law !== undefined) this.#breaks(this.#worlds.at(number), { law, place });
+    const world = this.#worlds.at(number);
+    this.limits.novel?.(world);
+    const law = brokenLaw(world);
+    if (law !== undefined) this.#breaks(world, { law, place });
   }
 
   #breaks(world: World, broken: { law: string; place: number; last?: string }): void {

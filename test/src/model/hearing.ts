@@ -22,6 +22,7 @@ import {
   arrivalNumber,
   type DestinationHost,
   destinationOf,
+  type PersonsWord,
   type SourceHost,
   type World,
 } from "./world.js";
@@ -57,11 +58,14 @@ export function sourceHears(
   if (step.answer !== "moved") return world;
   const { phase } = step;
   const arrival = also.arrival ?? before.arrival;
-  const record = { phase, arrival };
+  const foretelling = foretold(before, heard);
+  const word = (foretelling.disk ?? before.disk)?.word ?? "none";
+  const record = { phase, arrival, word };
   const durability = durabilityOf(before, phase, protocol);
   if (isDeparted(before) && durability !== "none" && before.disk?.phase !== phase) return world;
   const next = withSource(world, {
     ...also,
+    ...foretelling,
     phase,
     owed: "nothing",
     queue: [...before.queue, ...step.effects.filter((effect) => !before.queue.includes(effect))],
@@ -69,6 +73,23 @@ export function sourceHears(
     ...(durability === "fsync" ? { synced: record } : {}),
   });
   return sourceSays(next, protocol);
+}
+
+/** A person's word, in the record and synced. */
+export function foretold({ disk }: SourceHost, heard: SourceHeard): Partial<SourceHost> {
+  if (disk === undefined || !isPersons(heard)) return {};
+  const record = { ...disk, word: heard };
+  return { disk: record, synced: record };
+}
+
+export function isPersons(heard: SourceHeard): heard is PersonsWord {
+  return heard === "override" || heard === "giveUp";
+}
+
+/** Who was heeded, for the laws. */
+export function heeded(heard: SourceHeard | "none" | "nothing"): Partial<SourceHost> {
+  if (heard !== "override" && heard !== "giveUp") return {};
+  return { overridden: true, givenUp: heard === "giveUp" };
 }
 
 /** How well the source writes a phase down. */

@@ -40,6 +40,9 @@ function lawOfSource(world: World, source: SourceHost): string | undefined {
   if (runs && source.old && !source.overridden) {
     return "an old copy never wakes after a newer one ran";
   }
+  if (source.givenUp && runs && source.qemu !== "fresh") {
+    return "a copy that a person gave up never wakes";
+  }
   if (!source.agent) return undefined;
   if (source.gaveAway && runs && told !== "returned" && !source.overridden) {
     return "after its release the guest runs at the source only if the destination returned it";
@@ -107,6 +110,9 @@ function brokenVerdict(before: DestinationHost, after: DestinationHost): string 
   const phase = before.agent ? before.phase : before.disk;
   const moved = after.agent && phase !== undefined && phase !== after.phase;
   if (moved && destinationSettled(phase)) return "a phase that has a verdict is never left";
+  if (moved && before.agent && phase === "discarding" && after.phase !== "returned") {
+    return "a guest whose kill was ordered never lands: what comes of it is `returned`";
+  }
   const perished = after.phase === "perished" && before.phase !== "perished";
   return perished && !["landing", "relanding", "perished"].includes(before.disk ?? "")
     ? "perished is said only after `landing` was written"

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DANGEROUS } from "./dangerous.js";
 import { whyLived } from "./lived.js";
-import { found, mutantsHeard, spell } from "./mutants.js";
+import { grade, mutantsHeard, spell } from "./mutants.js";
 import { FERRY } from "./setting.js";
 
 for (const mutant of DANGEROUS) {
@@ -16,7 +16,7 @@ for (const mutant of DANGEROUS) {
     const cell = real[mutant.phase]?.[mutant.heard];
     assert.ok(cell !== undefined, "there is no such cell");
     assert.notDeepEqual(cell, mutant.cell, "that is what the table says");
-    assert.notEqual(found(mutant), undefined);
+    assert.notEqual(grade(mutant).how, "lives");
   });
 }
 
@@ -31,11 +31,11 @@ test(`${DRAWN} mutants drawn with seed ${SEED} are noticed`, (context) => {
     const mutant = all[Math.floor(random() * all.length)];
     if (mutant === undefined) throw new Error("nothing can be drawn");
     const name = spell(mutant);
-    const by = found(mutant);
+    const graded = grade(mutant);
     const why = whyLived(name);
-    context.diagnostic(`${name}: ${by ?? why}`);
-    if (why === undefined) assert.notEqual(by, undefined, `nothing complains about ${name}`);
-    else assert.equal(by, undefined, `${name} is found by now: strike it off the list`);
+    context.diagnostic(`${name}: ${graded.how === "lives" ? why : graded.by}`);
+    if (why === undefined) assert.notEqual(graded.how, "lives", `nothing complains about ${name}`);
+    else assert.equal(graded.how, "lives", `${name} is found by now: strike it off the list`);
   }
 });
 

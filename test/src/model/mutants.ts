@@ -8,6 +8,7 @@ import { explore, type Walk } from "./explore.js";
 import { Kept } from "./kept.js";
 import { play, SCENARIOS, type Scenario } from "./scenarios.js";
 import { ALL_FAULTS, FERRY, type Protocol, type Setting } from "./setting.js";
+import type { World } from "./world.js";
 import { Worlds } from "./worlds.js";
 
 /** A cell as it is spelled in a table; the walk does not tell `refuse` from `repeat`. */
@@ -96,10 +97,17 @@ const WITH_OVERRIDE: Setting = {
   disksRefuse: false,
   override: "truthful",
 };
-const DISKS_REFUSE: Setting = { ...ALL_FAULTS, disksFail: false };
+const DISKS_LOST: Setting = {
+  ...SMALL,
+  qemusDie: false,
+  contRefused: false,
+  disksFail: true,
+  override: "truthful",
+};
+const DISKS_REFUSE: Setting = { ...ALL_FAULTS, disksFail: false, override: "truthful" };
 
 /** Walks that a mutant must survive, the quickest first. */
-const GRADES: readonly Setting[] = [SMALL, WITH_OVERRIDE, DISKS_REFUSE];
+const GRADES: readonly Setting[] = [SMALL, WITH_OVERRIDE, DISKS_LOST, DISKS_REFUSE];
 
 interface Known {
   readonly kept: Kept;
@@ -119,24 +127,37 @@ function known(setting: Setting): Known {
   return it;
 }
 
-/** What complains about a mutant; undefined if nothing does. */
-export function found(mutant: Mutant, grades: readonly Setting[] = GRADES): string | undefined {
-  const [first, ...others] = grades;
-  return (
-    (first && foundByWalk(mutant, first)) ??
-    foundByScenario(mutant) ??
-    others.reduce<string | undefined>(
-      (by, setting) => by ?? foundByWalk(mutant, setting),
-      undefined,
-    )
-  );
+/** How a mutant was found, and by what; or else the worlds that only it reaches. */
+export type Grade =
+  | { readonly how: "law" | "scenario" | "places"; readonly by: string }
+  | { readonly how: "lives"; readonly novel: readonly World[] };
+
+export function grade(mutant: Mutant): Grade {
+  const novel: World[] = [];
+  const [first, ...others] = GRADES;
+  const tries = [
+    () => first && foundByWalk(mutant, first, novel),
+    () => foundByScenario(mutant),
+    ...others.map((setting) => () => foundByWalk(mutant, setting, novel)),
+  ];
+  let found: Grade | undefined;
+  for (const attempt of tries) {
+    found = attempt();
+    if (found !== undefined) break;
+  }
+  return found ?? { how: "lives", novel };
 }
 
-function foundByWalk(mutant: Mutant, setting: Setting): string | undefined {
+function foundByWalk(mutant: Mutant, setting: Setting, novel: World[]): Grade | undefined {
   const { kept, walk: real } = known(setting);
   const but = cellNumber(mutant.side, mutant.phase, mutant.heard);
-  const walk = explore(mutate(mutant), setting, { known: { kept, but } });
-  return walk.broken?.law ?? foundByPlaces(walk, real.restingPlaces);
+  const walk = explore(mutate(mutant), setting, {
+    known: { kept, but },
+    novel: (world) => novel.push(world),
+  });
+  if (walk.broken !== undefined) return { how: "law", by: walk.broken.law };
+  const by = foundByPlaces(walk, real.restingPlaces);
+  return by === undefined ? undefined : { how: "places", by };
 }
 
 function foundByPlaces(walk: Walk, real: ReadonlySet<string>): string | undefined {
@@ -159,12 +180,12 @@ function cellsOf(scenario: Scenario): ReadonlySet<number> {
   return cells;
 }
 
-function foundByScenario(mutant: Mutant): string | undefined {
+function foundByScenario(mutant: Mutant): Grade | undefined {
   const cell = cellNumber(mutant.side, mutant.phase, mutant.heard);
   const protocol = mutate(mutant);
   for (const scenario of SCENARIOS) {
     if (!cellsOf(scenario).has(cell)) continue;
-    if (play(scenario, protocol) !== undefined) return `scenario: ${scenario.title}`;
+    if (play(scenario, protocol) !== undefined) return { how: "scenario", by: scenario.title };
   }
   return undefined;
 }

@@ -6,7 +6,7 @@
  *   node test/dist/model/mutate.js --part 1/4    every fourth of them, from the first
  */
 import { whyLived } from "./lived.js";
-import { found, mutantsHeard, spell } from "./mutants.js";
+import { grade, mutantsHeard, spell } from "./mutants.js";
 
 const [part = 1, parts = 1] = (process.argv[process.argv.indexOf("--part") + 1] ?? "")
   .split("/")
@@ -19,11 +19,12 @@ for (const [index, mutant] of mutantsHeard().entries()) {
   if (index % parts !== part - 1) continue;
   tried += 1;
   const name = spell(mutant);
-  const by = found(mutant);
+  const graded = grade(mutant);
+  const lives = graded.how === "lives";
   const why = whyLived(name);
-  if (by === undefined) lived += 1;
-  if ((by === undefined) === (why !== undefined)) continue;
+  if (lives) lived += 1;
+  if (lives === (why !== undefined)) continue;
   process.exitCode = 1;
-  process.stdout.write(by === undefined ? `lives: ${name}\n` : `found by now: ${name}: ${by}\n`);
+  process.stdout.write(lives ? `lives: ${name}\n` : `found by now: ${name}: ${graded.by}\n`);
 }
 process.stderr.write(`${lived} of ${tried} mutants lived\n`);

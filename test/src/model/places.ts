@@ -89,6 +89,8 @@ class Vocabulary {
 const SOURCE_PHASES = new Vocabulary(32);
 const DESTINATION_PHASES = new Vocabulary(32);
 const QUEUES = new Vocabulary(64);
+/** No arrival, and two at each of two destinations. */
+const ARRIVALS = 5;
 const OWED = new Vocabulary(32);
 const OWED_THERE = new Vocabulary(8);
 const SOURCE_QEMUS = new Vocabulary(16);
@@ -105,19 +107,22 @@ function spellSource(host: SourceHost): number {
   number = number * 32 + SOURCE_PHASES.code(host.synced?.phase);
   number = number * 65 + queueCode(host.queue);
   number = number * 16 + SOURCE_QEMUS.code(host.qemu);
-  number = number * 8 + (host.disk?.arrival ?? 0);
-  number = number * 8 + (host.synced?.arrival ?? 0);
-  number = number * 8 + host.arrival;
-  number = number * 8 + host.peer;
+  number = number * ARRIVALS + (host.disk?.arrival ?? 0);
+  number = number * ARRIVALS + (host.synced?.arrival ?? 0);
+  number = number * ARRIVALS + host.arrival;
+  number = number * ARRIVALS + host.peer;
   number = number * 2 + host.target;
+  number = number * 3 + WORDS[host.disk?.word ?? "none"];
+  number = number * 3 + WORDS[host.synced?.word ?? "none"];
   const flags =
     bit(host.wentOn, 1) +
     bit(host.perished, 2) +
     bit(host.gaveAway, 4) +
     bit(host.old, 8) +
     bit(host.overridden, 16) +
-    bit(host.lied, 32);
-  return (number * 64 + flags) * 32 + OWED.code(host.owed);
+    bit(host.lied, 32) +
+    bit(host.givenUp, 64);
+  return (number * 128 + flags) * 32 + OWED.code(host.owed);
 }
 
 /** As `spellSource`. */
@@ -147,6 +152,7 @@ function spellDestination(host: DestinationHost): number {
   return (number * 1024 + flags) * 8 + OWED_THERE.code(host.owed);
 }
 
+const WORDS = { none: 0, override: 1, giveUp: 2 } as const;
 const TETHERS = { none: 0, held: 1, cut: 2 } as const;
 const ANSWERS = { none: 0, ran: 1, refused: 2 } as const;
 const VERDICTS = { pending: 0, landed: 1, returned: 2, perished: 3 } as const;

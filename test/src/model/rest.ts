@@ -4,6 +4,7 @@
  * left waiting for ever.
  */
 
+import { sourceSettled } from "@ferry/protocol";
 import { destinationAt } from "./hearing.js";
 import {
   arrivalNumber,
@@ -20,6 +21,8 @@ export function restOf(world: World): string | undefined {
   const there = thereOf(world);
   if (!othersAreClean(world)) return undefined;
   const alive = source.qemu !== "dead";
+  // What a person decided comes about: nobody waits for a word any more.
+  if (source.agent && source.overridden && !sourceSettled(source.phase)) return undefined;
   switch (source.phase) {
     case "idle":
     case "kept":

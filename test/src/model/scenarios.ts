@@ -7,7 +7,7 @@ import { explore } from "./explore.js";
 import type { Happening } from "./happening.js";
 import type { Kept } from "./kept.js";
 import { ALL_FAULTS, type Protocol, type Setting } from "./setting.js";
-import type { World } from "./world.js";
+import { hasCopy, type World } from "./world.js";
 
 const HOME = "at home: it never left, or came back";
 const ENDED = "ended at home; it may be started anew";
@@ -59,12 +59,18 @@ const there = (world: World) => {
 const lacksCopy: When = (world) => there(world).qemu === "receiving";
 const landing: When = (world) =>
   there(world).disk === "landing" || there(world).disk === "relanding";
+const isReceiving: When = (world) => /^(receiving|loaded)/.test(phaseThere(world) ?? "");
 const releasedThere: When = (world) => /Released$/.test(phaseThere(world) ?? "");
 
 export const SCENARIOS: readonly Scenario[] = [
   {
     title: "ordered, released and loaded land the guest, whichever is heard first",
     also: { [ORDER]: true },
+    ends: [MOVED],
+  },
+  {
+    title: "an order that was answered once is remembered: nobody need repeat it",
+    also: { [ORDER]: (world) => !there(world).ordered },
     ends: [MOVED],
   },
   {
@@ -153,6 +159,17 @@ export const SCENARIOS: readonly Scenario[] = [
     ends: [MOVED],
   },
   {
+    title:
+      "a guest whose source dies lands though `released` itself was lost on its way, ordered or not",
+    also: {
+      [ORDER]: true,
+      "source: QEMU dies": ({ source }) => source.phase === "released",
+      "destination A: hears bereft": true,
+    },
+    without: { "destination A: hears released": true },
+    ends: [MOVED],
+  },
+  {
     title: "a copy that fails in the switchover is recalled, and no old copy is left",
     also: {
       "source: QEMU's copy fails": ({ source }) => source.qemu === "device",
@@ -167,6 +184,17 @@ export const SCENARIOS: readonly Scenario[] = [
     also: {
       "source: QEMU's copy fails": ({ source }) => source.qemu === "copies",
       "source: hears failedEarly": true,
+      ...RECALLED,
+    },
+    without: { "source: QEMU stands at the gate": true },
+    ends: [HOME],
+  },
+  {
+    title: "an abort stops the copy, though the tether is held",
+    also: {
+      "source: hears abort": ({ source }) =>
+        source.phase === "performing" && source.qemu === "copies",
+      "source: hears failedEarly": ({ source }) => source.phase === "cancelling",
       ...RECALLED,
     },
     without: { "source: QEMU stands at the gate": true },
@@ -272,6 +300,14 @@ export const SCENARIOS: readonly Scenario[] = [
     ends: [HOME],
   },
   {
+    title: "a lease that ends once Perform was called ends nothing",
+    also: {
+      [ORDER]: true,
+      "source: hears lapsed": ({ source }) => source.phase !== "begun",
+    },
+    ends: [MOVED],
+  },
+  {
     title: "two agents that do not meet give up, and the tether cleans up",
     also: { "source: hears abort": ({ source }) => source.phase === "meeting", ...CUT },
     without: { "destination A: hears met": true },
@@ -290,6 +326,22 @@ export const SCENARIOS: readonly Scenario[] = [
       "source: QEMU completes": true,
       "source: QEMU dies": true,
       "source: host loses its power": lacksCopy,
+    },
+    ends: [MOVED],
+  },
+  {
+    title:
+      "a person who says it once lands a guest that was released or has loaded, ordered or not",
+    also: {
+      [ORDER]: true,
+      "source: host loses its power": (world) => hasCopy(there(world)) && isReceiving(world),
+      "source: agent comes back": (world) => phaseThere(world) === "landed",
+      "destination A: hears override": (world) => !there(world).overridden,
+    },
+    without: {
+      "source: QEMU completes": ({ source }) => source.qemu === "dead",
+      "source: hears sent": ({ source }) => source.qemu === "dead",
+      "source: QEMU dies": true,
     },
     ends: [MOVED],
   },

@@ -67,11 +67,11 @@ function lawOfCont(world: World): string | undefined {
 }
 
 function lawOfKill(world: World): string | undefined {
-  const told = toldOf(world, world.source.arrival);
-  const givenUp = told === "perished" && world.source.overridden;
-  return told === "landed" || givenUp
+  const { arrival, overridden, givenUp } = world.source;
+  if (overridden) return givenUp ? undefined : "a copy that a person took back is not destroyed";
+  return toldOf(world, arrival) === "landed"
     ? undefined
-    : "the source kills its copy only after `landed` was said of that very arrival, or by a person's word after `perished`";
+    : "the source kills its copy only after `landed` was said of that very arrival, or by a person's word";
 }
 
 /** The host with the QEMU of that arrival, unless it lost it. */

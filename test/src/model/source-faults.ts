@@ -1,6 +1,6 @@
 /* How the source's host fails, and how its agent comes back. */
 import type { Say } from "./happening.js";
-import { sourceHears, sourceSays, withSource } from "./hearing.js";
+import { heeded, sourceHears, sourceSays, withSource } from "./hearing.js";
 import type { Protocol, Setting } from "./setting.js";
 import { destinationOf, type SourceHost, type World } from "./world.js";
 
@@ -39,9 +39,13 @@ export function comesBack(world: World, protocol: Protocol): World {
     arrival: disk?.arrival ?? 0,
     target: disk === undefined || disk.arrival === 0 ? 0 : destinationOf(disk.arrival),
     wentOn: disk !== undefined,
+    ...heeded(disk?.word ?? "none"),
     ...(protocol.syncsWhatItReads ? { synced: disk } : {}),
   });
   const said = sourceSays(up, protocol);
   const looked = found === "dead" ? sourceHears(said, protocol, "qemuGone") : said;
-  return sourceHears(looked, protocol, "restarted");
+  const restarted = sourceHears(looked, protocol, "restarted");
+  // A person's word that was written down, and perhaps not acted upon: before anybody else speaks.
+  const word = disk?.word ?? "none";
+  return word === "none" ? restarted : sourceHears(restarted, protocol, word);
 }

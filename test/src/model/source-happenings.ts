@@ -4,7 +4,7 @@
  */
 import { type SourceHeard, type SourcePhase, type Verdict, verdictOf } from "@ferry/protocol";
 import type { Emit, Say } from "./happening.js";
-import { destinationAt, isPresent, sourceHears, withSource } from "./hearing.js";
+import { destinationAt, heeded, isPresent, sourceHears, withSource } from "./hearing.js";
 import type { Protocol, Setting } from "./setting.js";
 import { sourceActs, sourceQemu } from "./source-acts.js";
 import { comesBack, sourceFaults } from "./source-faults.js";
@@ -12,6 +12,7 @@ import {
   arrivalNumber,
   destinationOf,
   qemuAlive,
+  runsHere,
   type SourceHost,
   toldOf,
   type World,
@@ -37,7 +38,7 @@ export function sourceHappenings(
 function orders(world: World, protocol: Protocol, setting: Setting, say: Say): void {
   const { source } = world;
   const hears = (heard: SourceHeard, calm: boolean, also?: Partial<SourceHost>) => {
-    say(`hears ${heard}`, calm, sourceHears(world, protocol, heard, also));
+    say(`hears ${heard}`, calm, sourceHears(world, protocol, heard, { ...also, ...heeded(heard) }));
     sourceWriteFails(world, heard, { protocol, setting, say }, also);
   };
   hears("begin", false);
@@ -47,10 +48,11 @@ function orders(world: World, protocol: Protocol, setting: Setting, say: Say): v
   for (let target = 0; target < setting.destinations; target += 1) {
     hears("perform", false, source.phase === "begun" ? { target } : {});
   }
-  if (mayOverride(world, setting)) {
-    const lied = source.lied || !(isDown(world) || source.perished);
-    hears("override", false, { overridden: true, lied });
-    if (source.perished) hears("giveUp", false, { overridden: true });
+  if (mayOverride(world, protocol, setting)) {
+    const lied = source.lied || !mayTruthfully(world, protocol);
+    hears("override", false, { lied });
+    // Where it may have been taken back meanwhile, the agent looks at QEMU before it destroys anything.
+    if (source.perished || !runsHere(source)) hears("giveUp", false, { lied });
   }
   if (source.owed !== "nothing") hears(source.owed, true, { owed: "nothing" });
   // A person starts a guest anew once its departure is closed and no QEMU is left.
@@ -60,16 +62,18 @@ function orders(world: World, protocol: Protocol, setting: Setting, say: Say): v
 }
 
 /** A person stands in for the destination's word, or decides once that is `perished`. */
-function mayOverride(world: World, setting: Setting): boolean {
-  const { source } = world;
-  if (setting.override === "never" || source.arrival === 0) return false;
-  return source.perished || setting.override === "lying" || isDown(world);
+function mayOverride(world: World, protocol: Protocol, { override }: Setting): boolean {
+  if (override === "never" || world.source.arrival === 0) return false;
+  return override === "lying" || mayTruthfully(world, protocol);
 }
 
-/** The destination's host is gone, and its QEMU with it. */
-function isDown(world: World): boolean {
-  const host = destinationAt(world, destinationOf(world.source.arrival));
-  return !host.agent && !qemuAlive(host);
+/** The destination's word will never come, or left it to a person; and nothing of the guest lives there. */
+function mayTruthfully(world: World, protocol: Protocol): boolean {
+  const { perished, arrival } = world.source;
+  if (perished) return true;
+  const host = destinationAt(world, destinationOf(arrival));
+  const forgotten = host.phase === "empty" || !isPresent(world, arrival, protocol);
+  return (!host.agent || forgotten) && !qemuAlive(host);
 }
 
 function news(world: World, protocol: Protocol, setting: Setting, say: Say): void {

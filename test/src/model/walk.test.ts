@@ -112,7 +112,7 @@ const HOLES: readonly Hole[] = [
     protocol: {
       source: { ...FERRY.source, released: { ...FERRY.source.released, resumed: "refuse" } },
     },
-    setting: { ...NO_LOST_DISKS, override: "truthful" },
+    setting: { ...ALL_FAULTS, qemusDie: false, powerFails: false, disksRefuse: false },
     law: /never comes to rest/,
   },
   {

@@ -34,6 +34,11 @@ export const QUICK: readonly Planned[] = [
       "every fault of agents, QEMUs and hosts, and a person who overrides only hosts that are down",
     setting: { ...ALL_FAULTS, disksFail: false, disksRefuse: false, override: "truthful" },
   },
+  {
+    title:
+      "agents die, a disk is lost, and a person overrides hosts that are down or have lost what they knew",
+    setting: { ...ONE_FAULTLESS, agentsDie: true, disksFail: true, override: "truthful" },
+  },
 ];
 
 /** Minutes: `node test/dist/model/walk.js --full`. */

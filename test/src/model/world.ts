@@ -46,10 +46,15 @@ export type Keeper =
   | "freedGone" // freed, and then dead
   | "gone"; // dead without having killed
 
+/** What a person orders, once the destination's word will not come. */
+export type PersonsWord = "override" | "giveUp";
+
 /** What is written down of a departure. `arrival` is an `ArrivalNumber`. */
 export interface SourceRecord {
   readonly phase: SourcePhase;
   readonly arrival: ArrivalNumber;
+  /** A person's word is written down before anything is done: a successor hears it again. */
+  readonly word: PersonsWord | "none";
 }
 
 /** Names one arrival at one destination for ever: see `arrivalNumber`. 0 is none. */
@@ -78,9 +83,11 @@ export interface SourceHost {
   readonly gaveAway: boolean;
   /** History: the guest has run elsewhere, so that this copy is an old one. */
   readonly old: boolean;
-  /** History: a person stood in for the destination. */
+  /** History: a person stood in for the destination, or decided, and was heeded. */
   readonly overridden: boolean;
-  /** History: and it was not down. */
+  /** History: and gave the guest up. */
+  readonly givenUp: boolean;
+  /** History: a person did so, and the destination was not down. */
   readonly lied: boolean;
 }
 
@@ -157,6 +164,7 @@ const SOURCE_AT_FIRST: SourceHost = {
   gaveAway: false,
   old: false,
   overridden: false,
+  givenUp: false,
   lied: false,
 };
 

@@ -17,8 +17,10 @@ import {
   destinationAt,
   destinationHears,
   durabilityOf,
+  foretold,
   isDeparted,
   isEnded,
+  isPersons,
   sourceHears,
   withDestination,
   withSource,
@@ -26,7 +28,7 @@ import {
 import type { Here } from "./here.js";
 import type { Protocol, Setting } from "./setting.js";
 import { SOURCE_ASLEEP } from "./source-faults.js";
-import type { DestinationHost, SourceHost, World } from "./world.js";
+import type { DestinationHost, PersonsWord, SourceHost, World } from "./world.js";
 
 /** What is heard instead when the disk refuses a step that custody depends on; else it is retried. */
 const SOURCE_INSTEAD: { readonly [P in SourcePhase]?: SourceHeard } = {
@@ -55,10 +57,13 @@ export function sourceWriteFails(
   if (isDeparted(source)) return; // another ending is refused anyway
   const step = hear(protocol.source, source.phase, heard);
   if (step.answer !== "moved" || step.phase === source.phase) return;
+  if (isPersons(heard)) personsWordFails(world, heard, { protocol, setting, say }, also);
   const durability = durabilityOf(source, step.phase, protocol);
   if (durability === "none") return;
-  const record = { phase: step.phase, arrival: also.arrival ?? source.arrival };
-  const renamed = withSource(world, { ...also, disk: record });
+  const foretelling = foretold(source, heard);
+  const word = (foretelling.disk ?? source.disk)?.word ?? "none";
+  const record = { phase: step.phase, arrival: also.arrival ?? source.arrival, word };
+  const renamed = withSource(world, { ...also, ...foretelling, disk: record });
   if (setting.agentsDie && durability === "fsync") {
     say(`dies while it writes ${step.phase}`, false, withSource(renamed, SOURCE_ASLEEP));
   }
@@ -70,6 +75,26 @@ export function sourceWriteFails(
     const how = left === renamed ? "sync" : "write";
     say(`hears ${heard}, and the disk does not ${how} ${step.phase}`, false, next);
   }
+}
+
+/**
+ * The word of a person may be on disk although nothing was done: then the person was told so, or the
+ * agent is dead. An ending that it leads to is tried again; anything else the person says again.
+ */
+function personsWordFails(
+  world: World,
+  heard: PersonsWord,
+  { setting, say }: Writing,
+  also: Partial<SourceHost>,
+): void {
+  const { disk } = foretold(world.source, heard);
+  if (disk === undefined) return;
+  const written = withSource(world, { ...also, disk });
+  if (setting.agentsDie) {
+    say(`dies while it writes down ${heard}`, false, withSource(written, SOURCE_ASLEEP));
+  }
+  if (!setting.disksRefuse) return;
+  say(`hears ${heard}, and the disk does not sync that`, false, written);
 }
 
 /** How writing may go wrong when a destination hears that. */
