@@ -27,7 +27,7 @@ import {
   sourceWord,
   type Verdict,
 } from "@ferry/protocol";
-import type { Progress } from "@ferry/qemu";
+import { look, type Progress } from "@ferry/qemu";
 import type { Tunnel } from "@ferry/tunnel";
 import { act, fingerprint, ready } from "./effects.js";
 import type { Host } from "./host.js";
@@ -326,6 +326,17 @@ export class Departure {
       this.#overriding = { overridden, givenUp };
       return true;
     });
+  }
+
+  /**
+   * Asks QEMU before anything is given up: an agent that has just started may not know that its predecessor
+   * had taken the guest back. Nothing but `cont` wakes it, so what stands still now goes on standing still.
+   */
+  async standsStill(): Promise<boolean> {
+    const { dead, qmp } = this.resident;
+    if (dead) return true;
+    const seen = await (qmp && look(qmp).catch(() => undefined)); // one that does not answer may run it
+    return seen?.running === false;
   }
 
   hear(heard: SourceHeard, still?: () => boolean): Promise<Answer<SourcePhase>> {

@@ -11,8 +11,7 @@ import {
   type PeerIdentity,
   type Statement,
 } from "@ferry/agent-kit";
-import type { ConfirmOverride } from "@ferry/contract";
-import { look } from "@ferry/qemu";
+import { type ConfirmOverride, Fault } from "@ferry/contract";
 import { AWAITS, type Departure } from "./departure.js";
 
 export async function overrideDestination(
@@ -22,10 +21,16 @@ export async function overrideDestination(
 ): Promise<void> {
   const { migrationId, guestId, host, meet, record } = departure;
   const perished = departure.verdictHeard === "perished";
+  if (asked.acceptPerished && !perished) {
+    throw new Fault(
+      "OVERRIDE_REFUSED",
+      "the destination has not said perished: there is nothing to accept",
+    );
+  }
   // Neither has anything more to say: the one has said it, the other does not know it.
   const asksInVain = perished || departure.isForgotten;
   const choice = choiceOf(asked, perished);
-  const standsStill = perished || !asked.giveUp || (await stands(departure));
+  const standsStill = perished || !asked.giveUp || (await departure.standsStill());
   await override({
     peer,
     asked,
@@ -40,21 +45,11 @@ export async function overrideDestination(
     guestId,
     host,
     refusal: () => {
-      if (standsStill) return refusal(departure, asked, perished);
+      if (standsStill) return refusal(departure, asked);
       return "the guest runs here, or its QEMU has not said that it stands still: nothing is given up that runs";
     },
     hear: (who) => departure.hearOverride(who, asked.giveUp),
   });
-}
-
-/**
- * An agent that has just started may not know yet that its predecessor had taken the guest back. Nothing but
- * `cont` wakes it, so what stands still now stands still until the table has heard the person.
- */
-async function stands({ resident: { dead, qmp } }: Departure): Promise<boolean> {
-  if (dead) return true;
-  const seen = await (qmp && look(qmp).catch(() => undefined));
-  return seen?.running === false;
 }
 
 /** What becomes of the guest, and on what grounds, where there was a choice. */
@@ -82,13 +77,9 @@ function statementOf(asked: ConfirmOverride, perished: boolean): Statement {
 
 function refusal(
   { verdictHeard, phase, isForgotten }: Departure,
-  { acceptPerished, forgotten, giveUp }: ConfirmOverride,
-  perished: boolean,
+  { forgotten, giveUp }: ConfirmOverride,
 ): string | undefined {
   if (verdictHeard === "landed") return "the destination has said landed: the guest ran there";
-  if (acceptPerished && !perished) {
-    return "the destination has not said perished: there is nothing to accept";
-  }
   if (isForgotten && !forgotten) {
     return "the destination agent answers, and knows nothing of this migration: what runs on its host it does not know either. Make sure that no QEMU of this guest is there, and say forgotten";
   }

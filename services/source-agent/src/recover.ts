@@ -67,19 +67,33 @@ async function goOn(
   departure.tick();
   if (resident.dead) await departure.hear("qemuGone");
   await departure.hear("restarted");
-  // A person's word that was written down, and perhaps not acted upon: before anybody else speaks.
-  if (record.overridden !== undefined && !departure.settled) {
-    const { migrationId, overridden } = record;
-    log.warn(
-      { migration_id: migrationId, overridden },
-      "the override goes on where the last agent died",
-    );
-    await departure.hearOverride(overridden, record.givenUp);
-  }
+  await Promise.race([goOnWithWord(departure), pass(LOOK_PATIENCE_MS, undefined, { ref: false })]);
   if (departure.phase === "released") await hearWhetherItRuns(departure);
   if (departure.settled) return;
   if (record.arrival !== "0") openMeet(departure);
   if (departure.phase === "performing") void lookAgain(departure, departures);
+}
+
+/**
+ * A person's word that was written down, and perhaps not acted upon: before anybody else speaks. But nothing
+ * is given up that runs: the disk may have refused that word, and then the guest was returned.
+ */
+async function goOnWithWord(departure: Departure): Promise<void> {
+  const { record, resident, migrationId, host } = departure;
+  const { overridden, givenUp } = record;
+  if (overridden === undefined || departure.settled) return;
+  if (givenUp) {
+    await monitorOf(resident);
+    if (!(await departure.standsStill())) {
+      host.log.warn({ migration_id: migrationId, overridden }, "it runs: it is not given up");
+      return;
+    }
+  }
+  host.log.warn(
+    { migration_id: migrationId, overridden },
+    "the override goes on where the last agent died",
+  );
+  await departure.hearOverride(overridden, givenUp);
 }
 
 /**
