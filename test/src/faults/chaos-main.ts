@@ -1,18 +1,32 @@
-/* npm run chaos -- [--seed S] [--migrations N] [--from K]: the K-th migration of a seed is always the same. */
-import { parseArgs } from "node:util";
+/*
+ * Migrations with faults drawn by lot, each judged by its guest. What is drawn depends on the seed and on
+ * its number alone: so whatever failed can be run again.
+ */
+import { readOptions, wholeNumber } from "../harness/options.js";
 import { draw, runDraw } from "./chaos.js";
 import { Stage } from "./stage.js";
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: `${Date.now() % 1_000_000}` },
-    migrations: { type: "string", default: "200" },
-    from: { type: "string", default: "1" },
-  },
+const HELP = `Usage: npm run chaos -- [OPTIONS]   (as root)
+
+Moves a guest between two hosts again and again, each time with one or two faults at instants drawn by
+lot. The guest itself is the judge: no tick twice, none skipped, one home in the end, nothing left behind.
+
+  --seed S         What is drawn; default: another one each time, and printed
+  --migrations N   How many; default 200, some 4 s each
+  --from K         Begin at the K-th: --seed S --from K --migrations 1 repeats one that failed
+  --help           This text
+
+Ends with 0 if no law was broken, with 1 if one was, with 2 for wrong options, with 130 after ^C.
+`;
+
+const values = readOptions(HELP, {
+  seed: { type: "string", default: `${Date.now() % 1_000_000}` },
+  migrations: { type: "string", default: "200" },
+  from: { type: "string", default: "1" },
 });
-const seed = Number(values.seed);
-const first = Number(values.from);
-const count = Number(values.migrations);
+const seed = wholeNumber("seed", values.seed, 0);
+const first = wholeNumber("from", values.from, 1);
+const count = wholeNumber("migrations", values.migrations, 1);
 
 const stage = new Stage();
 const stop = () => void stage.close().finally(() => process.exit(130));

@@ -3,26 +3,13 @@
  * A row's name is "instant fault"; --only takes rows that contain the text.
  */
 import { appendFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { readOptions } from "../harness/options.js";
 import { FAULT_IDS, FAULTS } from "./faults.js";
 import { INSTANT_IDS } from "./instants.js";
 import { MATRIX } from "./matrix.js";
 import { readResults, writeReport } from "./report.js";
 import { type Result, runCell } from "./row.js";
 import { Stage } from "./stage.js";
-
-const { values } = parseArgs({
-  options: {
-    list: { type: "boolean", default: false },
-    only: { type: "string", multiple: true, default: [] },
-    from: { type: "string" },
-    shard: { type: "string", default: "1/1" },
-    json: { type: "string" },
-    done: { type: "string", multiple: true, default: [] },
-    report: { type: "string", multiple: true, default: [] },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
 
 const HELP = `Usage: npm run faults -- [OPTIONS]   (as root)
 
@@ -35,8 +22,17 @@ const HELP = `Usage: npm run faults -- [OPTIONS]   (as root)
   --report FILE  Run nothing: write docs/faults.md from such files; may be repeated.
 `;
 
-if (values.help) process.stdout.write(HELP);
-else if (values.report.length > 0) writeReport(values.report);
+const values = readOptions(HELP, {
+  list: { type: "boolean", default: false },
+  only: { type: "string", multiple: true, default: [] },
+  from: { type: "string" },
+  shard: { type: "string", default: "1/1" },
+  json: { type: "string" },
+  done: { type: "string", multiple: true, default: [] },
+  report: { type: "string", multiple: true, default: [] },
+});
+
+if (values.report.length > 0) writeReport(values.report);
 else await main();
 
 async function main(): Promise<void> {
