@@ -8,8 +8,10 @@ import { setTimeout as wait } from "node:timers/promises";
 import { QmpLost, QmpRubbish } from "./errors.js";
 import { Qmp } from "./qmp.js";
 
-/** A socket that is not there yet is looked for again after this time, which costs next to nothing. */
+/** A socket that is not there yet is looked for again at first after this time, which costs next to nothing. */
 const LOOK_AGAIN_MS = 2;
+/** At last after this time; in between after a twentieth of what was waited. */
+const LOOK_AGAIN_MAX_MS = 50;
 /** One that does not let us in yet is tried again after this time. */
 const TRY_AGAIN_MS = 10;
 /** The kernel's limit on a socket's path (sun_path), less its closing NUL, in bytes. */
@@ -37,13 +39,15 @@ export async function connect(path: string, options: ConnectOptions): Promise<Qm
   }
   const deadline = AbortSignal.timeout(timeoutMs);
   const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline;
+  const startedAt = performance.now();
   let tries = 0;
   let last = "nothing was tried";
   const after = (ms: number) => wait(ms, undefined, { signal }).catch(() => {}); // the loop's condition tells
   while (!signal.aborted) {
     if (!existsSync(path)) {
       last = "there is no such socket (ENOENT)";
-      await after(LOOK_AGAIN_MS);
+      const waitedMs = performance.now() - startedAt;
+      await after(Math.min(LOOK_AGAIN_MAX_MS, Math.max(LOOK_AGAIN_MS, waitedMs / 20)));
       continue;
     }
     tries += 1;
