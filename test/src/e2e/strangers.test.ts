@@ -15,8 +15,10 @@ import { HealthService, readFault } from "@ferry/contract";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { TestGuest } from "../harness/guests.js";
 import type { TestHost } from "../harness/hosts.js";
+import { metricOf } from "../harness/metrics.js";
 import { type Bench, openBench } from "./support/bench-hosts.js";
 import type { HeldTether } from "./support/held-tether.js";
+import { floodWithResets } from "./support/reset-flood.js";
 import { stagedSpec } from "./support/staging.js";
 import { Steps } from "./support/steps.js";
 
@@ -31,7 +33,9 @@ let steps: Steps;
 let tether: HeldTether;
 let there: TestHost;
 before(async () => {
-  bench = await openBench({ security: "mtls" });
+  // Patient: this process floods, and holds the tether that must stay.
+  const keepalive = { timeMs: 2_000, timeoutMs: 30_000 };
+  bench = await openBench({ security: "mtls", keepalive });
   const [one, two] = bench.hosts.pair;
   there = two;
   guest = await TestGuest.start(one, stagedSpec("held"));
@@ -42,7 +46,7 @@ before(async () => {
 });
 after(() => bench?.close());
 afterEach(async () => {
-  assert.equal(tether.over, false, "the tether was cut");
+  assert.equal(tether.over && (await tether.ended), false, "the tether was cut");
   assert.equal((await steps.arrivalIn("prepared")).tethered, true);
   await guest.ticksOn(1);
 });
@@ -133,6 +137,34 @@ test("a caller that floods with pings loses its connection alone", async () => {
   await gone;
   assert.match(JSON.stringify(there.destination.log()), /ping_flood/);
 });
+
+/** Far more than the agent takes: it puts out whoever resets 1000 at once, or 33 a second for ever (nghttp2). */
+const CALLS = 20_000;
+const TAKEN_MAX = 5_000;
+for (const resetter of ["caller", "agent"] as const) {
+  const who = resetter === "caller" ? "resets its calls" : "makes the agent reset its calls";
+  test(`a caller that ${who} in a flood loses its connection alone`, async () => {
+    const [host = "", port = ""] = there.client.destination.address.split(":");
+    const { cert, key } = authority().issue(CONTROLLER);
+    const taken = () =>
+      metricOf(there, "destination", "grpc_server_started_total", { grpc_method: "GetInfo" });
+    const before = (await taken()) ?? 0;
+    const flood = floodWithResets({
+      host,
+      port: Number(port),
+      tls: { ca: file("ca.crt"), cert, key },
+      path: "/ferry.v1.AgentService/GetInfo",
+      resetter,
+      callsMax: CALLS,
+    });
+    await getInfo(there.client.destination, { timeoutMs: 60_000 }); // beside it
+    const { sent, putOut } = await flood;
+    assert.ok(putOut, `${sent} calls were sent, and it was not put out`);
+    const count = ((await taken()) ?? 0) - before - 1;
+    assert.ok(count > 0, "no call came through: this proves nothing");
+    assert.ok(count < TAKEN_MAX, `${count} of ${sent} calls were taken`);
+  });
+}
 
 test("a probe without a certificate gets health, and a frozen agent gives it none", async () => {
   const address = `${there.address}:7712`;
