@@ -8,7 +8,7 @@ import { destination } from "./destination.js";
 import { destinationDurability, sourceDurability } from "./durability.js";
 import { source } from "./source.js";
 
-/** `begun` and `preparing` stand in a record before anything was decided about it. */
+/** `begun` stands in a record before anything was decided about it; so did `preparing` once. */
 const AT_THE_SOURCE = [
   "begun",
   "performing",

@@ -333,8 +333,13 @@ export class Arrival {
     return this.#accepted;
   }
 
+  /**
+   * It says `prepared` before its QEMU listens: by then nobody was told so, and a successor discards it
+   * all the same.
+   */
   async #create(): Promise<void> {
-    await this.host.store.arrivals.create(this.migrationId, this.record, (phase) => ({
+    const record = inPhase(this.record, "prepared");
+    await this.host.store.arrivals.create(this.migrationId, record, (phase) => ({
       migrationId: this.migrationId,
       guestId: this.guestId,
       phase,
@@ -362,6 +367,10 @@ export class Arrival {
       return;
     }
     if (destinationDurability[next] === "none") return;
+    if (next === "prepared") {
+      await this.accept();
+      return;
+    }
     await store.arrivals.update(
       this.migrationId,
       inPhase(this.record, next),

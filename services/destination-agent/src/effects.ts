@@ -72,7 +72,7 @@ async function launch(arrival: Arrival): Promise<void> {
     arrival.record = { ...arrival.record, guest: { ...arrival.record.guest, processes } };
     // Written while QEMU starts. An agent that dies in between leaves either a record without QEMU,
     // or nothing, since the keeper dies with it.
-    const accepted = arrival.accept().then(() => arrival.foresee("prepared"));
+    const accepted = arrival.accept();
     const keyWritten = encrypted(arrival) ? writePskFile(keyDirIn(runDir), key, runDir) : undefined;
     const written = Promise.all([accepted, keyWritten]);
     written.catch(() => {}); // awaited below; a QEMU that cannot start must not hide it

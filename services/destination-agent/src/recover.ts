@@ -14,7 +14,7 @@ export async function recover(arrivals: Arrivals): Promise<void> {
   await arrivals.load();
   await Promise.all(
     (await store.arrivals.list()).map(async (record) => {
-      // A record with a phase that is not in the table is not read; `preparing` is what `accept` writes first.
+      // A record with a phase that is not in the table is not read; `preparing` is what an earlier release wrote first.
       const phase = record.arrival.phase as DestinationPhase;
       if (destinationSettled(phase)) return;
       const arrival = new Arrival(
@@ -30,7 +30,7 @@ export async function recover(arrivals: Arrivals): Promise<void> {
 
 async function settle(arrival: Arrival): Promise<void> {
   const { runDir } = arrival.record.guest;
-  // A record learns of its QEMU only when it is prepared; the run directory knows it before.
+  // An earlier release's record learnt of its QEMU only when it was prepared; the run directory knew it before.
   const processes = arrival.record.guest.processes ?? (await readProcesses(runDir));
   const died = { cause: "agent_died", reason: "the destination agent died" } as const;
   const found = processes === undefined ? undefined : await adoptQemu({ runDir, ...processes });
