@@ -69,10 +69,10 @@ export async function runDraw(stage: Stage, drawn: Draw): Promise<ChaosResult> {
   try {
     scene = await open(stage, instant, shape, back);
     await reach(scene, instant);
-    const [last, ...before] = faults.map((fault) => FAULTS[fault]).reverse();
+    const [last, ...before] = faults.map((fault) => mayMiss(FAULTS[fault])).reverse();
     for (const fault of before) await fault.inject(scene);
     if (last !== undefined) {
-      await breakAndMend(scene, instant, missesNothing(last), ANY, before);
+      await breakAndMend(scene, instant, last, ANY, before);
     }
     const { ending, judgement, troubles } = await close(scene);
     const why = [...judgement.broken, ...troubles];
@@ -88,8 +88,8 @@ export async function runDraw(stage: Stage, drawn: Draw): Promise<ChaosResult> {
     return { draw: drawn, ending: undefined, why, story: told };
   }
 
-  /** The first of two may have killed what the second one aims at: then it misses. */
-  function missesNothing(fault: (typeof FAULTS)[FaultId]): typeof fault {
+  /** What it aims at may be gone by then, of itself or since the other one killed it: then it misses. */
+  function mayMiss(fault: (typeof FAULTS)[FaultId]): typeof fault {
     return {
       ...fault,
       inject: async (at) => {
