@@ -3,78 +3,36 @@
  * signal with nothing left behind. Method: the real program, a real QEMU to ask, real signals.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { makeLogger, parseConfig } from "@ferry/agent-kit";
 import { AgentServiceClient, type GetInfoResponse, Role } from "@ferry/contract";
 import { startDestinationAgent } from "@ferry/destination-agent";
 import { startSourceAgent } from "@ferry/source-agent";
 import { credentials } from "@grpc/grpc-js";
 import type { AgentRole } from "../harness/agent-process.js";
+import { configIn, type Program, startProgram } from "./support/program.js";
 
 const AGENTS = [
   { role: "source", wire: Role.SOURCE, start: startSourceAgent },
   { role: "destination", wire: Role.DESTINATION, start: startDestinationAgent },
 ] as const;
 
-const START_TIMEOUT_MS = 60_000;
-
 /** A configuration in a directory of its own. */
-function setUp(t: TestContext, role: AgentRole, qemu = "accelerator: tcg") {
+function setUp(t: TestContext, role: AgentRole, qemu?: string) {
   const dir = mkdtempSync(join(tmpdir(), `ferry-${role}-`));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
-  const yaml = [
-    "host_id: host-1",
-    "plaintext: true",
-    'listen: "127.0.0.1:0"',
-    'metrics_listen: "127.0.0.1:0"',
-    'health_listen: "127.0.0.1:0"',
-    `state_dir: ${join(dir, "state")}`,
-    `run_dir: ${join(dir, "run")}`,
-    `qemu: {${qemu}}`,
-    "timeouts: {drain_ms: 1000}",
-  ].join("\n");
-  const path = join(dir, "agent.yaml");
-  writeFileSync(path, yaml);
+  const more = ["timeouts: {drain_ms: 1000}"];
+  const { path, yaml } = configIn(dir, { more, ...(qemu === undefined ? {} : { qemu }) });
   return { path, config: parseConfig(yaml, role) };
 }
 
-/** Runs the program; `said` resolves with the first line of its log that has those words. */
-function run(t: TestContext, role: AgentRole, path: string) {
-  const program = fileURLToPath(
-    new URL(`../../../services/${role}-agent/dist/main.js`, import.meta.url),
-  );
-  const child = spawn(process.execPath, [program, "--config", path], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  t.after(() => child.kill("SIGKILL"));
-  let out = "";
-  let err = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    err += text;
-  });
-  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
-  const said = (words: string) =>
-    new Promise<Record<string, unknown>>((resolve, reject) => {
-      const look = () => {
-        const line = out.split("\n").find((each) => each.includes(words));
-        if (line !== undefined) resolve(JSON.parse(line) as Record<string, unknown>);
-      };
-      child.stdout.on("data", look);
-      void ended.then(() => reject(new Error(`it ended without ${words}: ${err}`)));
-      setTimeout(() => reject(new Error(`no ${words} in time`)), START_TIMEOUT_MS).unref();
-      look();
-    });
-  return { child, said, ended };
+function run(t: TestContext, role: AgentRole, path: string): Program {
+  const program = startProgram(role, path);
+  t.after(() => program.child.kill("SIGKILL"));
+  return program;
 }
 
 /** Asks until the agent is not starting any more. */
