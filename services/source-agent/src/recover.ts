@@ -20,20 +20,34 @@ const GATE_PATIENCE_MS = 5_000;
 const LOOK_PATIENCE_MS = 1_000;
 
 export async function recover(residents: Residents, departures: Departures): Promise<void> {
+  const { store } = departures.host;
   await departures.load();
-  await residents.findAll();
-  await removeDeparted(residents, departures);
-  await Promise.all(
-    (await departures.host.store.departures.list()).map((record) =>
-      goOn(record, residents, departures),
-    ),
-  );
+  // First those that leave, since one may stand still, and not until hundreds of others are found, too.
+  const records = (await store.departures.list()).filter(isUnderWay);
+  const leaving = records.map(({ guestId }) => guestId);
+  await residents.findAgain(leaving);
+  await removeDeparted(leaving, residents, departures);
+  const goingOn = Promise.all(records.map((record) => goOn(record, residents, departures)));
+  goingOn.catch(() => {}); // awaited below
+  const others = (await store.guests.ids()).filter((id) => !leaving.includes(id));
+  await residents.findAgain(others);
+  await removeDeparted(others, residents, departures);
+  await goingOn;
+}
+
+function isUnderWay({ phase }: DepartureRecord): boolean {
+  return !sourceSettled(phase as SourcePhase); // a record with another one is not read
 }
 
 /** A guest whose departure ended while its record was still here: only the record is left. */
-async function removeDeparted(residents: Residents, departures: Departures): Promise<void> {
-  for (const resident of residents.list()) {
-    if (!resident.dead) continue;
+async function removeDeparted(
+  guestIds: readonly string[],
+  residents: Residents,
+  departures: Departures,
+): Promise<void> {
+  for (const guestId of guestIds) {
+    const resident = residents.known(guestId);
+    if (!resident?.dead) continue;
     const left = departures.views().some((view) => isItsEnd(view, resident));
     // A record without processes is a Start that did not get far enough to free its keeper.
     if (left || resident.record.guest.processes === undefined) await residents.remove(resident);
@@ -52,8 +66,7 @@ async function goOn(
   residents: Residents,
   departures: Departures,
 ): Promise<void> {
-  const phase = record.phase as SourcePhase; // a record with another one is not read
-  if (sourceSettled(phase)) return;
+  const phase = record.phase as SourcePhase; // one that is under way, as just seen
   const { log } = departures.host;
   const resident = residents.known(record.guestId) ?? Resident.nowhere(record.guestId, log);
   // `begun` is what `accept` writes first: nothing moved, and nobody was told anything.

@@ -56,10 +56,9 @@ export class Residents {
     }
   }
 
-  /** After a restart: every guest is known when it returns, though not each one's monitor may be open. */
-  async findAll(): Promise<void> {
-    const ids = await this.host.store.guests.ids();
-    await Promise.all(ids.map((id) => this.#find(id, START_MONITOR_MS)));
+  /** After a restart: they are known when it returns, though not each one's monitor may be open. */
+  async findAgain(guestIds: readonly string[]): Promise<void> {
+    await Promise.all(guestIds.map((id) => this.#find(id, START_MONITOR_MS)));
   }
 
   /** Every guest of this host, by name. */
