@@ -4,6 +4,12 @@
  */
 import { Counter, Gauge, type Registry } from "prom-client";
 
+/**
+ * What has to be looked up on disk is waited for this long at a scrape, in milliseconds. A disk that hangs must not
+ * silence everything else: that it hangs is told in the same answer.
+ */
+const LOOK_MS = 500;
+
 /** One limit: both are asked when the metrics are read, since the configuration may change. */
 export interface Limit {
   max(): number;
@@ -14,6 +20,18 @@ export interface Limit {
 export function limitMetrics(registers: Registry[]) {
   const labelNames = ["name"] as const; // keys of `limits` in the configuration, and "ports"
   const limits = new Map<string, Limit>();
+  const looks = new Map<string, Promise<number | undefined>>();
+  /** What is used of it; undefined: nobody knows now. It is not asked again before it has answered. */
+  const usedOf = async (name: string, used: () => number | Promise<number>) => {
+    let look = looks.get(name);
+    if (look === undefined) {
+      look = Promise.resolve(used())
+        .catch(() => undefined)
+        .finally(() => looks.delete(name));
+      looks.set(name, look);
+    }
+    return within(look, LOOK_MS);
+  };
   new Gauge({
     name: "ferry_limit",
     help: "How much of something there may be at this agent, by the limit's name in the configuration.",
@@ -25,11 +43,17 @@ export function limitMetrics(registers: Registry[]) {
   });
   new Gauge({
     name: "ferry_limit_used",
-    help: "How much of it there is now; of a limit per caller, what the caller with the most has.",
+    help: "How much of it there is now; of a limit per caller, what the caller with the most has. Absent while a disk that knows it does not say.",
     labelNames,
     registers,
     async collect() {
-      for (const [name, { used }] of limits) if (used) this.set({ name }, await used());
+      const each = async ([name, { used }]: readonly [string, Limit]) => {
+        if (used === undefined) return;
+        const now = await usedOf(name, () => used());
+        if (now === undefined) this.remove({ name });
+        else this.set({ name }, now);
+      };
+      await Promise.all([...limits].map(each));
     },
   });
   const refusals = new Counter({
@@ -49,6 +73,15 @@ export function limitMetrics(registers: Registry[]) {
       refusals.inc({ name });
     },
   };
+}
+
+/** What it resolves with, or undefined after that time. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 /** How many the caller with the most has. */

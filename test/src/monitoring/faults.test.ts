@@ -4,6 +4,9 @@
  * real faults: a controller that dies, a link that is cut, a host's agent that is killed.
  */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, existsSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Holder } from "../e2e/support/holder.js";
 import { stagedSpec } from "../e2e/support/staging.js";
@@ -17,7 +20,9 @@ import { Prometheus } from "./prometheus.js";
 let hosts: Hosts;
 let prometheus: Prometheus;
 before(async () => {
-  hosts = await Hosts.start({ allowedPaths: [tickerFolder] });
+  // A disk that hangs is to be seen soon; a machine that is busy hangs for less.
+  const timeouts = { liveness_ms: 8_000 };
+  hosts = await Hosts.start({ allowedPaths: [tickerFolder], config: { timeouts } });
   prometheus = await Prometheus.start(hosts);
 });
 after(async () => {
@@ -98,6 +103,31 @@ test("a guest that comes back from every attempt is told with its host, until it
   assert.equal(labels.instance, `${from.address}:9701`);
   await move("stuck", from, to);
   await prometheus.resolves("FerryGuestCannotLeave");
+});
+
+test("a state directory that does not answer is told of both agents, and of nothing else", async (t) => {
+  const [one] = hosts.pair;
+  const probes = ["source", "destination"].map((role) => join(one.stateDir, `.alive.${role}`));
+  // Opening a FIFO that nobody reads hangs, as a file does on storage that has gone away.
+  for (const probe of probes) {
+    await until("the agent to have written there", () => existsSync(probe));
+    rmSync(probe);
+    execFileSync("mkfifo", [probe]);
+  }
+  const mend = () => {
+    for (const probe of probes) {
+      const reader = openSync(probe, constants.O_RDONLY | constants.O_NONBLOCK);
+      t.after(() => closeSync(reader));
+      rmSync(probe); // the next look makes a file of its own
+    }
+  };
+  const { labels } = await prometheus.fires("FerryStateHung");
+  assert.equal(labels.severity, "critical");
+  const hung = "sum(ferry_state_directory_hung == 1)";
+  await until("both agents to say so", async () => (await prometheus.query(hung)) === 2);
+  assert.equal(await prometheus.firing("FerryStateUnwritable"), undefined);
+  mend();
+  await prometheus.resolves("FerryStateHung");
 });
 
 test("a source agent that is away while guests live there is told, and back again", async () => {
