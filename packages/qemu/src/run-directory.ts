@@ -48,8 +48,11 @@ export async function makeRunDirectory(
   user?: Pick<QemuUser, "uid" | "gid">,
 ): Promise<void> {
   checkRunDirectory(runDir);
-  await removeRunDirectory(runDir);
-  await mkdir(runDir, { recursive: true, mode: 0o700 });
+  const made = await mkdir(runDir, { recursive: true, mode: 0o700 });
+  if (made === undefined) {
+    await removeRunDirectory(runDir);
+    await mkdir(runDir, { mode: 0o700 });
+  }
   await makeQemuDirectory(runDir, user);
 }
 

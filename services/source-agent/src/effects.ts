@@ -379,7 +379,9 @@ async function takeBack(departure: Departure): Promise<void> {
 
 /** `landed` was heard of this very arrival: the old copy goes. */
 async function kill(departure: Departure): Promise<void> {
-  await departure.resident.keeper?.kill(); // its reaping is heard by the departure
+  const { resident } = departure;
+  await resident.keeper?.kill(); // its reaping is heard by the departure
+  void resident.clear(); // while that is being written
 }
 
 /** After a migration, QEMU is set as if there had been none. Of one that left, its whole directory goes. */

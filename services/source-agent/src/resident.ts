@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { Changes, type GuestRecord, type Logger, openMonitor } from "@ferry/agent-kit";
 import { GuestState } from "@ferry/contract";
-import { type Death, type Keeper, look } from "@ferry/qemu";
+import { type Death, type Keeper, look, removeRunDirectory } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
 
 /** A monitor that was lost while its QEMU lives is opened again after this time. */
@@ -61,6 +61,7 @@ export class Resident {
   trouble = "";
   death: Death | undefined;
   #closed = false;
+  #cleared: Promise<void> | undefined;
 
   constructor(
     public record: GuestRecord,
@@ -132,6 +133,15 @@ export class Resident {
     } catch (error) {
       this.log.debug({ guest_id: this.guestId, err: error }, "QEMU does not say how it is");
     }
+  }
+
+  /** Its QEMU is reaped and will not be missed: what it leaves in its run directory goes. Never rejects. */
+  clear(): Promise<void> {
+    this.#cleared ??= removeRunDirectory(this.record.guest.runDir).catch((error: unknown) =>
+      // A QEMU that no record names may still live in it: it is an orphan then, and looked for.
+      this.log.warn({ guest_id: this.guestId, err: error }, "its run directory is left behind"),
+    );
+    return this.#cleared;
   }
 
   close(): void {

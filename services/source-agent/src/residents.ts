@@ -7,7 +7,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 import type { Config, Logger, Metrics } from "@ferry/agent-kit";
 import { Changes, type GuestRecord, Turns } from "@ferry/agent-kit";
-import { adoptQemu, removeRunDirectory } from "@ferry/qemu";
+import { adoptQemu } from "@ferry/qemu";
 import { Leases } from "./leases.js";
 import { Resident } from "./resident.js";
 import type { SourceStore } from "./store.js";
@@ -101,13 +101,9 @@ export class Residents {
 
   /** Its record goes, and everything it left behind. */
   async remove(resident: Resident): Promise<void> {
-    const { guestId, record } = resident;
+    const { guestId } = resident;
     // Before its record: an agent that dies in between finds a record, and goes on from there.
-    const cleared = removeRunDirectory(record.guest.runDir).catch((error: unknown) =>
-      // A QEMU that no record names may still live in it: it is an orphan now, and looked for.
-      this.host.log.warn({ guest_id: guestId, err: error }, "its run directory is left behind"),
-    );
-    await this.host.store.guests.remove(guestId, cleared);
+    await this.host.store.guests.remove(guestId, resident.clear());
     if (this.#guests.get(resident.guestId) === resident) this.#guests.delete(resident.guestId);
     resident.close();
     resident.changes.bump();
