@@ -54,8 +54,10 @@ const harmless: Row = at(
 
 const apart = (how: LinkBreak): Row => ({
   ...harmless,
-  // Before the copy begins the agents meet again; a copy that is stopped long enough is cancelled.
-  ...at(how === "reset" ? EITHER : DESTINATION, "met"),
+  // Before the copy begins the agents meet again; a copy that is stopped long enough is cancelled. After
+  // some bytes more it has begun, or has not.
+  ...at(how === "bytes" ? EITHER : DESTINATION, ...EARLY),
+  ...at(how === "reset" || how === "bytes" ? EITHER : DESTINATION, "met"),
   ...at(how === "reset" ? SOURCE : EITHER, "firstPage"),
   // The source yanks at its deadline, and runs.
   ...at(how === "bytes" ? EITHER : SOURCE, "preSwitchover"),
@@ -93,9 +95,10 @@ const sourceFull: Row = { ...harmless, ...at(EITHER, ...EARLY, "met") };
 /** A destination that cannot rename kills what has not landed. */
 const destinationReadOnly: Row = {
   ...harmless,
-  ...at(SOURCE, "starting", "firstPage", ...SWITCHOVER, ...RELEASING),
+  ...at(SOURCE, "firstPage", ...SWITCHOVER, ...RELEASING),
   ...at(SOURCE, "keeperFreed", "landingUnsynced"),
-  ...at(EITHER, "listening", "met"),
+  // Nothing is written from the arrival's record to its landing: by then the disk may be mended.
+  ...at(EITHER, ...EARLY, "met"),
 };
 const destinationFull: Row = { ...harmless, ...at(EITHER, "starting", "listening", "met") };
 /** From here on that disk is only renamed on. */
@@ -117,7 +120,8 @@ export const MATRIX: { readonly [F in FaultId]: Row } = {
   freezeController: cut,
   killSourceAgent: { ...harmless, ...at(SOURCE, ...EARLY, "met") },
   freezeSourceAgent: { ...harmless, ...at(EITHER, "firstPage", ...SWITCHOVER) },
-  termSourceAgent: { ...harmless, ...at(SOURCE, ...EARLY), ...at(EITHER, "met") },
+  // It ends what has not begun to copy; within its grace a meeting may have come to that.
+  termSourceAgent: { ...harmless, ...at(EITHER, ...EARLY, "met") },
   killDestinationAgent: {
     ...harmless,
     ...at(SOURCE, ...EARLY, ...UNRELEASED, ...RELEASING, "keeperFreed"),
