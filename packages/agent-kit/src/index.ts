@@ -16,8 +16,8 @@ export {
   peerIdentity,
   requireAsk,
 } from "./identity.js";
+export { infoHandler } from "./info.js";
 export { mostPerCaller } from "./limit-metrics.js";
-export { limitsTold } from "./limits-told.js";
 export { type Log, type Logger, makeLogger, openLog } from "./logs.js";
 export { measuredDisk } from "./measured-disk.js";
 export { type CallMetrics, type Metrics, makeMetrics, tellBuild } from "./metrics.js";
@@ -46,7 +46,7 @@ export { share } from "./share.js";
 export { endOnSignals } from "./shutdown.js";
 export { NO_TRACES, openTraces, type SpanOver, type Traces } from "./traces.js";
 export { Turns } from "./turns.js";
-export { VERSION } from "./version.js";
+export { PROTOCOL_VERSION, VERSION } from "./version.js";
 export { Vigil } from "./vigil.js";
 export { waitFor } from "./waits.js";
 export {

@@ -12,6 +12,7 @@ import {
   certificatesOf,
   DiskHealth,
   everyHour,
+  infoHandler,
   type Logger,
   lookAtQemuLater,
   makeMetrics,
@@ -20,6 +21,7 @@ import {
   mostPerCaller,
   openTraces,
   orphansHandler,
+  PROTOCOL_VERSION,
   peerIdentity,
   policyOf,
   type QemuHere,
@@ -41,10 +43,10 @@ import { installKeeper } from "@ferry/qemu";
 import { AuditLog, realDisk } from "@ferry/store";
 import { Tethers } from "@ferry/tether";
 import type { AdmissionHost } from "./admission.js";
+import { memoryFreeBytes } from "./admission.js";
 import { Arrivals } from "./arrivals.js";
 import { bandwidthAllotted, bandwidthUsed } from "./bandwidth.js";
 import { finishHandler } from "./finish.js";
-import { infoHandler, PROTOCOL_VERSION } from "./info.js";
 import { meetHandler } from "./meet.js";
 import { migrationsKnown } from "./migrations.js";
 import { orphansOf } from "./orphans.js";
@@ -183,7 +185,17 @@ export async function startDestinationAgent(
           watchMigrations: serverStream(migrations.watchMigrations),
         });
         grpc.addService(AgentServiceService, {
-          getInfo: unary(infoHandler({ agentId, config, qemu, arrivals, draining })),
+          getInfo: unary(
+            infoHandler({
+              agentId,
+              role: "destination",
+              config,
+              qemu,
+              guests: () => arrivals.underWay().length,
+              memoryFreeBytes: () => memoryFreeBytes(config, arrivals),
+              draining,
+            }),
+          ),
           listOrphans: unary(orphansHandler(orphans, agentId)),
         });
       },

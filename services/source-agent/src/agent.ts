@@ -12,6 +12,7 @@ import {
   DiskHealth,
   everyHour,
   fromWireTransport,
+  infoHandler,
   type Logger,
   lookAtQemuLater,
   makeMetrics,
@@ -21,6 +22,7 @@ import {
   openTraces,
   orphansHandler,
   PeerLines,
+  PROTOCOL_VERSION,
   peerDialer,
   policyOf,
   type RunningAgent,
@@ -46,7 +48,6 @@ import { pauseHandler, resumeHandler } from "./guests/pause.js";
 import { getHandler, listHandler, watchHandler } from "./guests/read.js";
 import { startHandler } from "./guests/start.js";
 import { stopHandler } from "./guests/stop.js";
-import { infoHandler, PROTOCOL_VERSION } from "./info.js";
 import { migrationsKnown } from "./migrations.js";
 import { orphansOf } from "./orphans.js";
 import { performHandler } from "./perform.js";
@@ -167,7 +168,16 @@ export async function startSourceAgent(
           watchMigrations: serverStream(migrations.watchMigrations),
         });
         grpc.addService(AgentServiceService, {
-          getInfo: unary(infoHandler({ agentId, config, qemu, residents, draining })),
+          getInfo: unary(
+            infoHandler({
+              agentId,
+              role: "source",
+              config,
+              qemu,
+              guests: async () => (await residents.all()).length,
+              draining,
+            }),
+          ),
           listOrphans: unary(orphansHandler(orphans, agentId)),
         });
       },
