@@ -48,7 +48,7 @@ async function withFifty(bench: Bench): Promise<void> {
     host.source.start();
     const line = host.source.dial(AT_ONCE);
     await until("every guest to be told of", async () => {
-      const told = await new Guests(line).list({ timeoutMs: 1_000 }).catch(() => []);
+      const told = await new Guests(line).list({ timeoutMs: 10_000 }).catch(() => []);
       return told.length === GUESTS && told.every(({ qemuState }) => qemuState === "running");
     }).finally(() => line.close());
     const answeredAt = Date.now();
