@@ -229,7 +229,7 @@ function fill(dir: string): () => void {
 
 const AGENTS = ["source", "destination"] as const;
 const mainOf = (role: string) =>
-  fileURLToPath(new URL(`../../../services/${role}-agent/dist/main.js`, import.meta.url));
+  fileURLToPath(new URL(`../../../services/${role}-agent/dist/main.cjs`, import.meta.url));
 
 /** Starts one more agent with a changed configuration, and gives how it ended. */
 function startAnother(

@@ -26,7 +26,7 @@ function play(t: TestContext) {
 
 /** The demonstration's private folder, as its agents' command lines name it. */
 function folderOf(pid: number | undefined): string | undefined {
-  const children = processesMentioning("-agent/dist/main.js --config");
+  const children = processesMentioning("-agent/dist/main.cjs --config");
   const own = children.find(({ parent }) => parent === pid);
   return own?.commandLine.match(/--config (\S*\/fy-\w+)/)?.[1];
 }

@@ -37,7 +37,7 @@ export interface AgentProcessOptions {
 }
 
 const mainOf = (role: AgentRole) =>
-  fileURLToPath(new URL(`../../../services/${role}-agent/dist/main.js`, import.meta.url));
+  fileURLToPath(new URL(`../../../services/${role}-agent/dist/main.cjs`, import.meta.url));
 
 export class AgentProcess {
   #process: ChildProcess | undefined;

@@ -52,7 +52,7 @@ export interface Program {
 /** Whoever starts it ends it. */
 export function startProgram(role: AgentRole, configPath: string): Program {
   const program = fileURLToPath(
-    new URL(`../../../../services/${role}-agent/dist/main.js`, import.meta.url),
+    new URL(`../../../../services/${role}-agent/dist/main.cjs`, import.meta.url),
   );
   const child = spawn(process.execPath, [program, "--config", configPath], {
     stdio: ["ignore", "pipe", "pipe"],
