@@ -3,7 +3,7 @@
  * a thing heard) are judged where the act happens.
  */
 
-import { destinationSettled, sourceSettled } from "@ferry/protocol";
+import { destinationSettled, type SourcePhase, sourceSettled } from "@ferry/protocol";
 import { nameOf } from "./happening.js";
 import { destinationAt } from "./hearing.js";
 import { isUnlanded } from "./unlanded.js";
@@ -89,12 +89,21 @@ function lawOfDestination(source: SourceHost, host: DestinationHost): string | u
 export function brokenPromise(before: World, after: World): string | undefined {
   if (reopened(before.source, after.source))
     return "a departure that is closed is never opened again";
+  if (leaves(before.source, after.source, "givingUp", "gone")) {
+    return "a guest that a person gave up, and whose kill was ordered, is gone";
+  }
   for (const [at, host] of before.destinations.entries()) {
     const now = destinationAt(after, at);
     const law = now === host ? undefined : brokenVerdict(host, now);
     if (law !== undefined) return `${nameOf(at)}: ${law}`;
   }
   return undefined;
+}
+
+/** An agent that lives on goes from that phase to another one than `to`. */
+function leaves(before: SourceHost, after: SourceHost, from: SourcePhase, to: SourcePhase) {
+  if (!before.agent || !after.agent || before.phase !== from) return false;
+  return after.phase !== from && after.phase !== to;
 }
 
 function reopened(before: SourceHost, after: SourceHost): boolean {

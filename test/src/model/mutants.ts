@@ -130,10 +130,17 @@ function known(setting: Setting): Known {
 /** How a mutant was found, and by what; or else the worlds that only it reaches. */
 export type Grade =
   | { readonly how: "law" | "scenario" | "places"; readonly by: string }
-  | { readonly how: "lives"; readonly novel: readonly World[] };
+  | { readonly how: "lives"; readonly novel: readonly Novel[] };
+
+/** A world that no real table reaches. */
+export interface Novel {
+  readonly world: World;
+  /** Whether the real tables reach that one. */
+  isReal(world: World): boolean;
+}
 
 export function grade(mutant: Mutant): Grade {
-  const novel: World[] = [];
+  const novel: Novel[] = [];
   const [first, ...others] = GRADES;
   const tries = [
     () => first && foundByWalk(mutant, first, novel),
@@ -148,12 +155,12 @@ export function grade(mutant: Mutant): Grade {
   return found ?? { how: "lives", novel };
 }
 
-function foundByWalk(mutant: Mutant, setting: Setting, novel: World[]): Grade | undefined {
+function foundByWalk(mutant: Mutant, setting: Setting, novel: Novel[]): Grade | undefined {
   const { kept, walk: real } = known(setting);
   const but = cellNumber(mutant.side, mutant.phase, mutant.heard);
   const walk = explore(mutate(mutant), setting, {
     known: { kept, but },
-    novel: (world) => novel.push(world),
+    novel: (world) => novel.push({ world, isReal: (other) => kept.worlds.has(other) }),
   });
   if (walk.broken !== undefined) return { how: "law", by: walk.broken.law };
   const by = foundByPlaces(walk, real.restingPlaces);

@@ -60,7 +60,22 @@ const lacksCopy: When = (world) => there(world).qemu === "receiving";
 const landing: When = (world) =>
   there(world).disk === "landing" || there(world).disk === "relanding";
 const isReceiving: When = (world) => /^(receiving|loaded)/.test(phaseThere(world) ?? "");
+const isOrdered: When = (world) => /(Ordered|Due)$/.test(phaseThere(world) ?? "");
 const releasedThere: When = (world) => /Released$/.test(phaseThere(world) ?? "");
+
+/** Its power is lost once all of the guest is on its way, and its agent is back when it is too late. */
+const SOURCE_HOST_IS_GONE = {
+  also: {
+    "source: host loses its power": (world) => hasCopy(there(world)) && isReceiving(world),
+    "source: agent comes back": (world) => phaseThere(world) === "landed",
+    "destination A: hears override": (world) => !there(world).overridden,
+  },
+  without: {
+    "source: QEMU completes": ({ source }) => source.qemu === "dead",
+    "source: hears sent": ({ source }) => source.qemu === "dead",
+    "source: QEMU dies": true,
+  },
+} satisfies Pick<Scenario, "also" | "without">;
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -69,8 +84,9 @@ export const SCENARIOS: readonly Scenario[] = [
     ends: [MOVED],
   },
   {
-    title: "an order that was answered once is remembered: nobody need repeat it",
-    also: { [ORDER]: (world) => !there(world).ordered },
+    title:
+      "an order that was answered once is remembered, and is not forgotten when it is repeated",
+    also: { [ORDER]: (world) => !there(world).ordered || isOrdered(world) },
     ends: [MOVED],
   },
   {
@@ -331,18 +347,14 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     title:
-      "a person who says it once lands a guest that was released or has loaded, ordered or not",
-    also: {
-      [ORDER]: true,
-      "source: host loses its power": (world) => hasCopy(there(world)) && isReceiving(world),
-      "source: agent comes back": (world) => phaseThere(world) === "landed",
-      "destination A: hears override": (world) => !there(world).overridden,
-    },
-    without: {
-      "source: QEMU completes": ({ source }) => source.qemu === "dead",
-      "source: hears sent": ({ source }) => source.qemu === "dead",
-      "source: QEMU dies": true,
-    },
+      "a person who says it once lands a guest that has loaded, released or not, with no order",
+    ...SOURCE_HOST_IS_GONE,
+    ends: [MOVED],
+  },
+  {
+    title: "a person who says it once lands a guest that has loaded, released or not, and ordered",
+    ...SOURCE_HOST_IS_GONE,
+    also: { ...SOURCE_HOST_IS_GONE.also, [ORDER]: (world) => !there(world).ordered },
     ends: [MOVED],
   },
   {

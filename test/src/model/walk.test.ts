@@ -8,12 +8,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { explore } from "./explore.js";
+import type { Places } from "./resting.js";
 import { ALL_FAULTS, FERRY, type Protocol, type Setting } from "./setting.js";
 import { QUICK } from "./walks.js";
 
-for (const { title, setting } of QUICK) {
+for (const { title, setting, places = {} } of QUICK) {
   test(`no law breaks and every world can come to rest: ${title}`, () => {
-    const { broken, worlds, rests } = explore(FERRY, setting);
+    const { broken, worlds, rests, restingPlaces } = explore(FERRY, setting);
     assert.equal(broken, undefined, `${broken?.law}\n${broken?.story}`);
     assert.ok(worlds > 10_000, `only ${worlds} worlds were walked`);
     assert.ok(rests.has("at home: it never left, or came back"));
@@ -22,7 +23,14 @@ for (const { title, setting } of QUICK) {
     for (const end of ["at home, by a person's word", "ended at home, by a person's word"]) {
       assert.equal(rests.has(end), decides, end);
     }
+    assert.deepEqual([...restingPlaces].sort(), spelled(places));
   });
+}
+
+function spelled(places: Places): string[] {
+  return Object.entries(places)
+    .flatMap(([here, there]) => there.map((each) => `${here} ${each}`))
+    .sort();
 }
 
 const NO_LOST_DISKS: Setting = { ...ALL_FAULTS, disksFail: false, disksRefuse: false };

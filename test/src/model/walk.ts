@@ -2,7 +2,7 @@
  * Walks the two tables from the command line.
  *
  *   node test/dist/model/walk.js           the walks that `npm test` takes
- *   node test/dist/model/walk.js --full    all of them: ten minutes or more, and 4 GB of memory
+ *   node test/dist/model/walk.js --full    all of them: minutes, and 1.5 GB of memory
  *
  * Prints what was walked and where it came to rest; a broken law with its shortest story.
  */

@@ -26,6 +26,11 @@ export class Worlds {
     return number;
   }
 
+  /** It turned up before. */
+  has(world: World): boolean {
+    return this.#ids.has(this.#places.key(world));
+  }
+
   at(number: number): World {
     const key = this.#keys[number];
     if (key === undefined) throw new Error(`no world has the number ${number}`);
