@@ -70,6 +70,11 @@ export const LIVED: readonly Lived[] = [
       "source: lost.perform → reclaimed",
       "source: reclaimed.giveUp → released",
       "source: reclaimed.giveUp → lost",
+      "source: reclaimed.giveUp → retaking + cont",
+      "source: reclaimed.giveUp → resuming + cont",
+      "source: reclaimed.giveUp → kept",
+      "source: reclaimed.giveUp → gone",
+      "source: destroying.giveUp → destroying + kill",
     ],
   },
   {
@@ -115,6 +120,8 @@ export const LIVED: readonly Lived[] = [
       "source: resuming.perished → resuming + cont",
       "source: released.resumed → reclaimed",
       "source: released.failedLate → reclaimed",
+      "source: released.resumed → retaking + cont",
+      "source: released.failedLate → retaking + cont",
     ],
   },
   {
