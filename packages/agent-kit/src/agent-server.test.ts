@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdtempSync,
   openSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -201,8 +202,9 @@ test("a state directory that does not answer makes the agent not alive, until it
     existsSync(join(stateDir, ".alive.destination")),
   );
   // Opening a FIFO that nobody reads hangs, as a file does on storage that has gone away.
-  rmSync(join(stateDir, ".alive.destination"));
-  execFileSync("mkfifo", [join(stateDir, ".alive.destination")]);
+  execFileSync("mkfifo", [join(stateDir, "fifo")]);
+  // At once: a look would make a file again.
+  renameSync(join(stateDir, "fifo"), join(stateDir, ".alive.destination"));
   const hung = async () =>
     (await metrics.registry.metrics()).includes('_hung{role="destination"} 1');
   await until("it to be noticed", hung);

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, existsSync, openSync, rmSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Holder } from "../e2e/support/holder.js";
@@ -111,8 +111,8 @@ test("a state directory that does not answer is told of both agents, and of noth
   // Opening a FIFO that nobody reads hangs, as a file does on storage that has gone away.
   for (const probe of probes) {
     await until("the agent to have written there", () => existsSync(probe));
-    rmSync(probe);
-    execFileSync("mkfifo", [probe]);
+    execFileSync("mkfifo", [`${probe}.fifo`]);
+    renameSync(`${probe}.fifo`, probe); // at once: the agent would make a file again
   }
   const mend = () => {
     for (const probe of probes) {
