@@ -92,6 +92,9 @@ export function brokenPromise(before: World, after: World): string | undefined {
   if (leaves(before.source, after.source, "givingUp", "gone")) {
     return "a guest that a person gave up, and whose kill was ordered, is gone";
   }
+  if (leaves(before.source, after.source, "destroying", "departed")) {
+    return "a copy whose kill was ordered, since the guest landed, has departed";
+  }
   for (const [at, host] of before.destinations.entries()) {
     const now = destinationAt(after, at);
     const law = now === host ? undefined : brokenVerdict(host, now);
