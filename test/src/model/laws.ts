@@ -112,7 +112,7 @@ function leaves(before: SourceHost, after: SourceHost, from: SourcePhase, to: So
 function reopened(before: SourceHost, after: SourceHost): boolean {
   const phase = before.agent ? before.phase : before.disk?.phase;
   if (!after.agent || phase === undefined || phase === after.phase) return false;
-  return sourceSettled(phase) && after.phase !== "gone";
+  return sourceSettled(phase) && !(phase === "kept" && after.phase === "gone");
 }
 
 function brokenVerdict(before: DestinationHost, after: DestinationHost): string | undefined {

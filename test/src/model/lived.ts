@@ -178,14 +178,6 @@ export const LIVED: readonly Lived[] = [
     ],
   },
   {
-    why: "that it has loaded is true until it is heard: QEMU says so again after the next of the three",
-    claim: nothingNew,
-    mutants: [
-      "destination: receiving.loaded → repeat",
-      "destination: receivingReleased.loaded → repeat",
-    ],
-  },
-  {
     why: "nothing can arrive any more, and nobody was given anything: it is discarded a little before its tether is cut",
     claim: nothingNew,
     mutants: [
@@ -227,8 +219,8 @@ export const LIVED: readonly Lived[] = [
     ],
   },
   {
-    why: "the kill that was ordered is ordered once more",
-    claim: nothingNew,
+    why: "the kill that was ordered is ordered once more, of a QEMU that is dead",
+    claim: thereIsDead,
     mutants: [
       "destination: discarding.restarted → repeat",
       "destination: discarding.listening → discarding + kill",
