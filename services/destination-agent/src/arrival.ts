@@ -70,6 +70,7 @@ const OUTCOMES: Partial<Record<DestinationPhase, string>> = {
  * the next phase tells of this one, too. After so many milliseconds it is told anyway.
  */
 const HURRIED: ReadonlyMap<DestinationPhase, number> = new Map([
+  ["loadedOrdered", 20], // `released` is on its way
   ["untying", 20],
   ["landing", 20],
   ["discarding", 1],

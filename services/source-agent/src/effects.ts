@@ -3,6 +3,7 @@
  * effect starts at once, never throws, and reports what came of it as the next thing heard.
  */
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { SourceEffect } from "@ferry/protocol";
 import {
   beginOutgoing,
@@ -215,7 +216,9 @@ export async function watch(departure: Departure, qmp: Qmp): Promise<void> {
   let movedAt = performance.now();
   let transferred = -1;
   while (COPYING.has(departure.phase) && !qmp.closed) {
-    await departure.changes.after(departure.changes.version, AbortSignal.timeout(POLL_MS));
+    // Behind the gate the guest stands still: QEMU's events tell, and the clock in case one was lost.
+    if (departure.wentOn) await wait(POLL_MS, undefined, { ref: false });
+    else await departure.changes.after(departure.changes.version, AbortSignal.timeout(POLL_MS));
     if (!COPYING.has(departure.phase) || qmp.closed) return;
     let seen: Outgoing;
     try {
