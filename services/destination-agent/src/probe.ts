@@ -4,6 +4,7 @@
  * a packet of the probe that comes late must not find a QEMU there, whose monitor would freeze.
  */
 import { randomBytes } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import { checkProbeNetwork, listenForProbe, type ProbeListener } from "@ferry/agent-kit";
 import { Fault, type ProbeRequest, type ProbeResponse } from "@ferry/contract";
 import type { Host } from "./host.js";
@@ -11,6 +12,8 @@ import { placeFor } from "./networks.js";
 
 /** A source that says nothing more is not waited for any longer, in milliseconds. */
 const OPEN_MS = 10_000;
+/** How long the end of a connection may be heard after it was ended, in milliseconds. */
+const CLOSING_MS = 100;
 /** A port that was listened on in vain stays reserved for as long as a late packet may be under way. */
 const QUIET_MS = 5_000;
 
@@ -50,16 +53,15 @@ async function* probe(
   if ("reason" in place) throw unfit(place.reason, network || "default", place.description);
   const token = randomBytes(32).toString("hex");
   const { port, listener } = await listen(host, place.listenHost, token);
-  let exchanged = false;
-  void listener.exchanged.then(() => {
-    exchanged = true;
-  });
+  const exchanged = listener.exchanged.then(() => true);
   try {
     yield { destinationAgentId: agentId, host: place.advertiseHost, port, token };
     await hungUp(AbortSignal.any([signal, AbortSignal.timeout(OPEN_MS)]));
   } finally {
     listener.close();
-    if (exchanged) host.ports.giveBack(port);
+    // Whoever has everything hangs up at once, and its connection's end may be heard after its call's.
+    const heard = await Promise.race([exchanged, wait(CLOSING_MS, false)]);
+    if (heard) host.ports.giveBack(port);
     else setTimeout(() => host.ports.giveBack(port), QUIET_MS).unref();
   }
 }
