@@ -41,12 +41,48 @@ export const keeperIsDead = inEach(
   ({ keeper, arrivals }) => keeper === "gone" || keeper === "none" || arrivals > 1,
 );
 
-/** But for the second order to free the keeper, the real tables reach that world. */
-export const freedTwice: Claim = ({ world, isReal }) =>
-  isReal({
-    source: world.source,
-    destinations: world.destinations.map((host) => ({
-      ...host,
-      queue: host.queue.filter((effect) => effect !== "freeKeeper"),
-    })),
-  });
+/** The real tables reach that world, but for what is taken out of either host. */
+const realBut =
+  (
+    source: (host: World["source"]) => World["source"],
+    destination: (host: DestinationHost) => DestinationHost,
+  ): Claim =>
+  ({ world, isReal }) =>
+    isReal({ source: source(world.source), destinations: world.destinations.map(destination) });
+
+const asItIs = <Host>(host: Host) => host;
+
+/** But for the second order to free the keeper. */
+export const freedTwice = realBut(asItIs, (host) => ({
+  ...host,
+  queue: host.queue.filter((effect) => effect !== "freeKeeper"),
+}));
+
+const withoutKillOfTheDead = <Host extends World["source"] | DestinationHost>(host: Host): Host =>
+  host.qemu === "dead"
+    ? { ...host, queue: host.queue.filter((effect) => effect !== "kill") }
+    : host;
+
+/** But for the second order to kill a QEMU: by then it is dead. */
+export const killedTwice = realBut(withoutKillOfTheDead, withoutKillOfTheDead);
+
+const wordless = (record: World["source"]["disk"]) =>
+  record === undefined ? undefined : { ...record, word: "none" as const };
+
+/** As `killedTwice`, and but for the word of a person who gave up what was being killed. */
+export const givenUpTwice = realBut(
+  (source) => ({
+    ...withoutKillOfTheDead(source),
+    disk: wordless(source.disk),
+    synced: wordless(source.synced),
+    overridden: false,
+    givenUp: false,
+  }),
+  withoutKillOfTheDead,
+);
+
+/** As `killedTwice`, and but for the word of a person to land what was being killed. */
+export const overriddenInVain = realBut(withoutKillOfTheDead, (host) => ({
+  ...withoutKillOfTheDead(host),
+  overridden: false,
+}));

@@ -25,6 +25,7 @@ function tellSource({ agent, phase, disk, qemu, queue }: SourceHost): string {
   return [
     agent ? phase : "agent down",
     ...(disk === undefined ? [] : [`on disk ${disk.phase}`]),
+    ...(disk === undefined || disk.word === "none" ? [] : [`a person's word: ${disk.word}`]),
     `QEMU ${qemu}`,
     ...(queue.length === 0 ? [] : [`to do: ${queue.join()}`]),
   ].join(", ");
@@ -39,6 +40,7 @@ function tellDestination(host: DestinationHost): string {
     ...(host.tether === "none" ? [] : [`tether ${host.tether}`]),
     ...(host.queue.length === 0 ? [] : [`to do: ${host.queue.join()}`]),
     ...(host.answer === "none" ? [] : [`answered: ${host.answer}`]),
+    ...(host.overridden ? ["a person's word: override"] : []),
     ...(host.arrivals > 1 ? [`arrival ${host.arrivals}`] : []),
   ].join(", ");
 }
