@@ -20,14 +20,17 @@ export function readOptions<const Known extends Options>(
   process.exit(0);
 }
 
-/** The value of an option that is a whole number from `least` on. Ends the process if it is none. */
-export function wholeNumber(option: string, text: string, least: number): number {
+/** The value of an option that is a whole number in these bounds. Ends the process if it is none. */
+export function wholeNumber(option: string, text: string, least: number, most?: number): number {
   const value = Number(text);
-  if (/^[0-9]+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-  return wrong(`--${option} wants a whole number from ${least} on, not "${text}"`);
+  const fits = value >= least && value <= (most ?? Number.MAX_SAFE_INTEGER);
+  if (/^[0-9]+$/.test(text) && fits) return value;
+  const bounds = most === undefined ? `from ${least} on` : `from ${least} to ${most}`;
+  return wrong(`--${option} wants a whole number ${bounds}, not "${text}"`);
 }
 
-function wrong(message: string): never {
+/** Ends the process: an option cannot be taken, and why. */
+export function wrong(message: string): never {
   process.stderr.write(`${message}\nSee --help.\n`);
   process.exit(WRONG_OPTIONS);
 }
