@@ -170,8 +170,6 @@ export async function fingerprint(departure: Departure): Promise<string> {
 
 /** Hears QEMU's events: they are faster than looking. */
 export function follow(departure: Departure, qmp: Qmp): void {
-  const { host } = departure;
-  const { meetStaleMs } = host.config.timeouts;
   const stopWatching = watchOutgoing(qmp, (news) => {
     switch (news.kind) {
       case "pass":
@@ -183,7 +181,7 @@ export function follow(departure: Departure, qmp: Qmp): void {
         yankLater(departure, qmp);
         break;
       case "gate":
-        void departure.hear(departure.meet?.fresh(meetStaleMs) ? "gate" : "stale");
+        hearGate(departure);
         break;
       case "ended":
         if (news.status === "completed") void hearSent(departure, qmp);
@@ -192,6 +190,12 @@ export function follow(departure: Departure, qmp: Qmp): void {
     }
   });
   void departure.over.then(stopWatching);
+}
+
+/** The guest stands at the gate: it may go on if Meet is fresh and the tether held. */
+export function hearGate(departure: Departure): void {
+  const { meetStaleMs } = departure.host.config.timeouts;
+  void departure.hear(departure.meet?.fresh(meetStaleMs) ? "gate" : "stale");
 }
 
 /** Raises the downtime limit to what was asked for, if Meet is up and the tether held. */
@@ -211,7 +215,7 @@ async function letConverge(departure: Departure, qmp: Qmp): Promise<void> {
 /** Looks at QEMU until the copy is over: an event that was lost must not leave anybody waiting. */
 export async function watch(departure: Departure, qmp: Qmp): Promise<void> {
   const { host } = departure;
-  const { meetStaleMs, stallMs } = host.config.timeouts;
+  const { stallMs } = host.config.timeouts;
   const meter = new ProgressMeter();
   let movedAt = performance.now();
   let transferred = -1;
@@ -232,9 +236,7 @@ export async function watch(departure: Departure, qmp: Qmp): Promise<void> {
       movedAt = performance.now();
     }
     if (seen.iteration > 1) void letConverge(departure, qmp);
-    if (seen.state === "gate" && !departure.wentOn) {
-      void departure.hear(departure.meet?.fresh(meetStaleMs) ? "gate" : "stale");
-    }
+    if (seen.state === "gate" && !departure.wentOn) hearGate(departure);
     if (ENDED.has(seen.state)) await hearEnd(departure, qmp);
     const stalled = performance.now() - movedAt > stallMs;
     if (departure.phase === "performing" && stalled && departure.meet?.silent(stallMs)) {

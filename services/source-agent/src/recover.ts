@@ -10,7 +10,7 @@ import type { Qmp } from "@ferry/qmp";
 import { keepDeadline } from "./deadline.js";
 import { Departure } from "./departure.js";
 import type { Departures, DepartureView } from "./departures.js";
-import { fingerprint, follow, hearEnd, openMeet, watch } from "./effects.js";
+import { fingerprint, follow, hearEnd, hearGate, openMeet, watch } from "./effects.js";
 import { Resident } from "./resident.js";
 import type { Residents } from "./residents.js";
 
@@ -156,6 +156,7 @@ async function lookAgain(departure: Departure, departures: Departures): Promise<
     }
   }
   follow(departure, qmp);
+  if (seen.state === "gate") hearGate(departure);
   void watch(departure, qmp);
   departures.bandwidth.adopt(departure);
   await hearEnd(departure, qmp);
