@@ -30,7 +30,7 @@ const count = wholeNumber("migrations", values.migrations, 1);
 
 const stage = new Stage();
 const stop = () => void stage.close().finally(() => process.exit(130));
-process.once("SIGINT", stop).once("SIGTERM", stop);
+process.on("SIGINT", stop).on("SIGTERM", stop); // again and again: a second one must not end us half-way
 const endings = new Map<string, number>();
 let failed = 0;
 try {

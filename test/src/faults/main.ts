@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   }
   const stage = new Stage();
   const stop = () => void stage.close().finally(() => process.exit(130));
-  process.once("SIGINT", stop).once("SIGTERM", stop);
+  process.on("SIGINT", stop).on("SIGTERM", stop); // again and again: a second one must not end us half-way
   const results: Result[] = [];
   try {
     await stage.start();

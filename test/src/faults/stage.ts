@@ -62,7 +62,7 @@ export class Stage {
   readonly dir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   readonly hosts: readonly [StageHost, StageHost];
   readonly controllerPlace: Place;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor() {
     sweep();
@@ -79,7 +79,7 @@ export class Stage {
   }
 
   startAgent(host: StageHost, role: Role): void {
-    if (this.#closed) throw new Error("the stage is closed");
+    if (this.#closing !== undefined) throw new Error("the stage is closed");
     if (host.agents[role]?.alive === true) return;
     const args = [role, host.bootId, host.shadowDir, "--config", join(host.dir, `${role}.yaml`)];
     host.agents[role] = new Child("./agent-main.js", args, {
@@ -170,6 +170,7 @@ export class Stage {
 
   /** Everything as if it were new: after a row that left a guest to a person, or was lost. */
   async renew(): Promise<void> {
+    if (this.#closing !== undefined) throw new Error("the stage is closed");
     this.healLinks();
     for (const host of this.hosts) {
       for (const role of ROLES) host.agents[role]?.signal("SIGCONT");
@@ -179,8 +180,13 @@ export class Stage {
     await this.start();
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Whoever closes it, and however often: a signal does so beside the row that it ends. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.healLinks();
     for (const host of this.hosts) {
       host.client.close();
