@@ -9,7 +9,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { guestRunDirectory } from "@ferry/agent-kit";
-import { type ConfirmOverride, readFault, SourceServiceService, Verdict } from "@ferry/contract";
+import { type ConfirmOverride, Verdict } from "@ferry/contract";
 import { readAudit } from "@ferry/store";
 import { TestGuest } from "../harness/guests.js";
 import { metricOf } from "../harness/metrics.js";
@@ -19,7 +19,7 @@ import { type Bench, openBench } from "./support/bench-hosts.js";
 import { ferryFor } from "./support/ferry.js";
 import { released } from "./support/released.js";
 import { stagedSpec } from "./support/staging.js";
-import type { Steps } from "./support/steps.js";
+import { refusal, type Steps } from "./support/steps.js";
 
 let bench: Bench;
 before(async () => {
@@ -47,33 +47,12 @@ async function forgotten(steps: Steps) {
   assert.equal(await metricOf(from, "source", "ferry_peer_silent", { role: "source" }), 1);
 }
 
-function decide(steps: Steps, override: Partial<ConfirmOverride>) {
-  return steps.from.client.source.unary(
-    SourceServiceService.confirm,
-    {
-      expectedAgentId: "",
-      migrationId: steps.migrationId,
-      wait: { $case: "waitMs", value: 60_000 },
-      override: {
-        fencedHost: steps.to.name,
-        reason: "its disk is new",
-        neverLanded: false,
-        acceptPerished: false,
-        giveUp: false,
-        forgotten: false,
-        ...override,
-      },
-    },
-    { timeoutMs: 60_000 },
-  );
-}
+const decide = (steps: Steps, override: Partial<ConfirmOverride>) =>
+  steps.standIn({ reason: "its disk is new", ...override });
 
-async function refusal(call: Promise<unknown>): Promise<string> {
-  const error = await call.then(
-    () => assert.fail("it was not refused"),
-    (error: unknown) => error,
-  );
-  const { reason, message } = readFault(error) ?? assert.fail(String(error));
+/** Why the override is refused, in words. */
+async function refused(call: Promise<unknown>): Promise<string> {
+  const { reason, message } = await refusal(call);
   assert.equal(reason, "OVERRIDE_REFUSED");
   return message;
 }
@@ -87,11 +66,11 @@ async function ordered({ from, migrationId }: Steps) {
 test("a guest whose new host lost its disk is taken back with the command, once somebody has looked there", async () => {
   const { guest, steps } = await released(bench, "taken-back");
   const { from, migrationId } = steps;
-  const known = await refusal(decide(steps, { neverLanded: true, forgotten: true }));
+  const known = await refused(decide(steps, { neverLanded: true, forgotten: true }));
   assert.match(known, /answers: it is not gone|has not said that it knows nothing/);
 
   await forgotten(steps);
-  const unsaid = await refusal(decide(steps, { neverLanded: true }));
+  const unsaid = await refused(decide(steps, { neverLanded: true }));
   assert.match(unsaid, /make sure that no QEMU of this guest is there/i);
   assert.deepEqual(await ordered(steps), [], "nothing was done");
 

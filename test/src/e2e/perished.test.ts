@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { guestRunDirectory } from "@ferry/agent-kit";
-import { type ConfirmOverride, readFault, SourceServiceService, Verdict } from "@ferry/contract";
+import { type ConfirmOverride, Verdict } from "@ferry/contract";
 import { connect } from "@ferry/qmp";
 import { readAudit } from "@ferry/store";
 import { TestGuest } from "../harness/guests.js";
@@ -20,7 +20,7 @@ import { type Bench, openBench } from "./support/bench-hosts.js";
 import { ferryFor } from "./support/ferry.js";
 import { contOrdered, LateMonitor } from "./support/late-monitor.js";
 import { stagedSpec } from "./support/staging.js";
-import { Steps } from "./support/steps.js";
+import { refusal, Steps } from "./support/steps.js";
 
 let bench: Bench;
 before(async () => {
@@ -61,40 +61,19 @@ function gauge(host: TestHost, role: "source" | "destination", value: number) {
   });
 }
 
-function decide(steps: Steps, override: Partial<ConfirmOverride>) {
-  return steps.from.client.source.unary(
-    SourceServiceService.confirm,
-    {
-      expectedAgentId: "",
-      migrationId: steps.migrationId,
-      wait: { $case: "waitMs", value: 60_000 },
-      override: {
-        fencedHost: steps.to.name,
-        reason: "nobody saw it run there",
-        neverLanded: false,
-        acceptPerished: false,
-        giveUp: false,
-        forgotten: false,
-        ...override,
-      },
-    },
-    { timeoutMs: 60_000 },
-  );
-}
+const decide = (steps: Steps, override: Partial<ConfirmOverride>) =>
+  steps.standIn({ reason: "nobody saw it run there", ...override });
 
-async function refusal(call: Promise<unknown>) {
-  const error = await call.then(
-    () => assert.fail("it was not refused"),
-    (error: unknown) => error,
-  );
-  const { reason, fieldViolations } = readFault(error) ?? assert.fail(String(error));
+/** Why it is refused, and for which fields. */
+async function refused(call: Promise<unknown>) {
+  const { reason, fieldViolations } = await refusal(call);
   return [reason, ...(fieldViolations ?? []).map(({ field }) => field)];
 }
 
 test("a guest whose QEMU was left standing is taken back with the command, and that QEMU is ended", async () => {
   const { guest, steps, runDir, monitor, qemuPid } = await landing("standing");
   const { from, to, migrationId } = steps;
-  assert.deepEqual(await refusal(decide(steps, { acceptPerished: true })), ["OVERRIDE_REFUSED"]);
+  assert.deepEqual(await refused(decide(steps, { acceptPerished: true })), ["OVERRIDE_REFUSED"]);
   await to.destination.kill9();
   // As if its order had arrived after all, and the guest had shut down under `-no-shutdown`.
   const qmp = await connect(join(runDir, "debug.qmp"), { timeoutMs: 20_000 });
@@ -159,7 +138,7 @@ test("a guest is given up: its copy is destroyed, and it may be started afresh",
   const stop = from.client.guests.stop("given-up", { graceMs: 0 });
   await assert.rejects(stop, /take it back or give it up/);
   for (const override of [{ giveUp: true }, { neverLanded: true, giveUp: true }]) {
-    const unsaid = await refusal(decide(steps, override));
+    const unsaid = await refused(decide(steps, override));
     assert.deepEqual(unsaid, ["INVALID_REQUEST", "override.accept_perished"]);
   }
   assert.equal(isRunning(old), true, "nothing was done");

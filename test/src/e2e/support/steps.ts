@@ -7,6 +7,7 @@ import { type Agent, watchMigrations } from "@ferry/client";
 import {
   type AbortResponse,
   type BeginResponse,
+  ConfirmOverride,
   type ConfirmResponse,
   DestinationServiceService,
   type FaultRead,
@@ -132,14 +133,20 @@ export class Steps {
     return this.finish(FinishOrder.ABANDON, { wait: { $case: "waitMs", value: waitMs } });
   }
 
-  confirm(waitMs = 0): Promise<ConfirmResponse> {
+  confirm(waitMs = 0, override?: ConfirmOverride): Promise<ConfirmResponse> {
     const request = {
       expectedAgentId: "",
       migrationId: this.migrationId,
       wait: { $case: "waitMs" as const, value: waitMs },
-      override: undefined,
+      override,
     };
     return this.from.client.source.unary(SourceServiceService.confirm, request, LIMIT);
+  }
+
+  /** Confirm, in which a person stands in for the destination; waits until it has come about. */
+  standIn(override: Partial<ConfirmOverride>): Promise<ConfirmResponse> {
+    const fencedHost = this.to.name;
+    return this.confirm(ANSWER_MS, ConfirmOverride.fromPartial({ fencedHost, ...override }));
   }
 
   abort(): Promise<AbortResponse> {
