@@ -8,8 +8,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
-import { FakeAgents, fault, gate, type Script } from "@ferry/client/fake-agents";
+import { type FakeAgents, fault, gate, type Script } from "@ferry/client/fake-agents";
 import { type Ran, type Running, startFerry } from "./command-for-tests.js";
+import { HEALTHY, startFleet } from "./fleet-for-tests.js";
 
 const directory = mkdtempSync(join(tmpdir(), "ferry-cli-"));
 const running = new Set<ChildProcess>();
@@ -37,32 +38,11 @@ function run(...args: string[]): Promise<Ran> {
   return start(args).done;
 }
 
-/** A hosts file: the guests of the script live on a, and b can take them. */
 async function fleet(script: Script): Promise<{ agents: FakeAgents; hosts: string }> {
-  const agents = await new FakeAgents(script).listen();
-  const empty = await new FakeAgents({}).listen();
-  fakes.push(agents, empty);
-  const hosts = join(directory, "hosts.yaml");
-  writeFileSync(
-    hosts,
-    `plaintext: true
-hosts:
-  a: {source: '${agents.source}', destination: '${empty.destination}'}
-  b: {source: '${empty.source}', destination: '${agents.destination}'}
-`,
-  );
+  const { agents, others, hosts } = await startFleet(directory, script);
+  fakes.push(agents, others);
   return { agents, hosts };
 }
-
-const HEALTHY = {
-  guests: ["vm1"],
-  begin: ["ok"],
-  prepare: [["prepared", "phase receiving", "never"]],
-  perform: [["bound", "progress", "released"]],
-  finish: ["landed"],
-  confirm: ["landed"],
-  downtimeMs: 12,
-} satisfies Script;
 
 const COMMANDS = [
   "start",

@@ -4,12 +4,13 @@
  * scripted agents that look at the metadata.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
-import { FakeAgents, type Script } from "@ferry/client/fake-agents";
+import type { Script } from "@ferry/client/fake-agents";
 import { startFerry } from "./command-for-tests.js";
+import { HEALTHY, startFleet } from "./fleet-for-tests.js";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const OTHER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
@@ -18,25 +19,10 @@ const MIGRATION = "0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4";
 const directory = mkdtempSync(join(tmpdir(), "ferry-trace-"));
 after(() => rmSync(directory, { recursive: true }));
 
-const HEALTHY: Script = {
-  guests: ["vm1"],
-  begin: ["ok"],
-  prepare: [["prepared", "phase receiving", "never"]],
-  perform: [["bound", "progress", "released"]],
-  finish: ["landed"],
-  confirm: ["landed"],
-};
-
 /** Two hosts on which all goes well, and the command with their hosts file. */
 async function setUp(t: TestContext, script: Script = {}) {
-  const agents = await new FakeAgents({ ...HEALTHY, ...script }).listen();
-  const empty = await new FakeAgents({}).listen();
-  const hosts = join(directory, "hosts.yaml");
-  const addresses = {
-    a: { source: agents.source, destination: empty.destination },
-    b: { source: empty.source, destination: agents.destination },
-  };
-  writeFileSync(hosts, JSON.stringify({ plaintext: true, hosts: addresses }));
+  const { agents, others, hosts } = await startFleet(directory, { ...HEALTHY, ...script });
+  t.after(() => [agents, others].forEach((each) => void each.close()));
   const ferry = (args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
     const started = startFerry(["--hosts", hosts, ...args], {
       env: { PATH: process.env.PATH, HOME: directory, ...env },
@@ -44,8 +30,7 @@ async function setUp(t: TestContext, script: Script = {}) {
     t.after(() => started.child.kill("SIGKILL"));
     return started;
   };
-  t.after(() => [agents, empty].forEach((each) => void each.close()));
-  const named = () => [...agents.named, ...empty.named];
+  const named = () => [...agents.named, ...others.named];
   return { agents, ferry, named };
 }
 
