@@ -63,3 +63,4 @@ export {
   toWireTransport,
   toWireVerdict,
 } from "./wire.js";
+export { within } from "./within.js";

@@ -3,6 +3,7 @@
  * there is, and how often somebody was turned away for it. docs/operations.md lists what each does.
  */
 import { Counter, Gauge, type Registry } from "prom-client";
+import { within } from "./within.js";
 
 /**
  * What has to be looked up on disk is waited for this long at a scrape, in milliseconds. A disk that hangs must not
@@ -30,7 +31,7 @@ export function limitMetrics(registers: Registry[]) {
         .finally(() => looks.delete(name));
       looks.set(name, look);
     }
-    return within(look, LOOK_MS);
+    return within(LOOK_MS, look);
   };
   new Gauge({
     name: "ferry_limit",
@@ -73,15 +74,6 @@ export function limitMetrics(registers: Registry[]) {
       refusals.inc({ name });
     },
   };
-}
-
-/** What it resolves with, or undefined after that time. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 /** How many the caller with the most has. */

@@ -18,6 +18,7 @@ import {
 import type { Logger } from "./logs.js";
 import type { SpanOver, Traces } from "./traces.js";
 import { VERSION } from "./version.js";
+import { within } from "./within.js";
 
 /** Spans are sent in batches, this long after the first of a batch, in milliseconds. */
 const BATCH_MS = 1_000;
@@ -86,14 +87,8 @@ export class OtlpTraces implements Traces {
   }
 
   async close(): Promise<void> {
-    let late: NodeJS.Timeout | undefined;
-    await Promise.race([
-      this.#provider.shutdown().catch(() => {}), // the log tells already
-      new Promise<void>((resolve) => {
-        late = setTimeout(resolve, CLOSE_MS);
-      }),
-    ]);
-    clearTimeout(late);
+    const ending = this.#provider.shutdown().catch(() => {}); // the log tells already
+    await within(CLOSE_MS, ending);
   }
 }
 

@@ -4,6 +4,7 @@
  * and going on with half a mind is not.
  */
 import type { Logger } from "./logs.js";
+import { within } from "./within.js";
 
 /** The log's last words are in the file when `flushNow` returns. */
 export interface ShutdownOptions {
@@ -51,18 +52,15 @@ export function endOnSignals(options: ShutdownOptions): void {
 
 /** Whether `work` ended well within `withinMs`. */
 async function inTime(work: Promise<void>, withinMs: number, log: Logger): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), withinMs);
-  });
   try {
-    const ended = await Promise.race([work, late]);
-    if (ended === "late") log.error({ within_ms: withinMs }, "shutting down takes too long");
-    return ended !== "late";
+    const ended = await within(
+      withinMs,
+      work.then(() => true),
+    );
+    if (ended === undefined) log.error({ within_ms: withinMs }, "shutting down takes too long");
+    return ended ?? false;
   } catch (error) {
     log.error({ err: error }, "shutting down went wrong");
     return false;
-  } finally {
-    clearTimeout(timer);
   }
 }

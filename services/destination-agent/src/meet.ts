@@ -5,13 +5,13 @@
  * is not heard: a destination that lost its disk and was prepared again under the same id would
  * truthfully say `returned` of the wrong guest.
  */
-import { setTimeout as wait } from "node:timers/promises";
 import {
   type BidiCall,
   checkMigrationId,
   type PeerIdentity,
   toWireTransport,
   toWireVerdict,
+  within,
 } from "@ferry/agent-kit";
 import {
   Fault,
@@ -149,7 +149,7 @@ function checkParty(arrivals: Arrivals, { migrationId, guestId, sourceAgentId }:
 async function dying({ keeper }: Arrival): Promise<void> {
   if (keeper === undefined) return;
   const looking = setInterval(() => keeper.look(), LOOK_MS);
-  await Promise.race([keeper.reaped, wait(DEATH_MS)]);
+  await within(DEATH_MS, keeper.reaped);
   clearInterval(looking);
 }
 

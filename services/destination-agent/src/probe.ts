@@ -4,8 +4,7 @@
  * a packet of the probe that comes late must not find a QEMU there, whose monitor would freeze.
  */
 import { randomBytes } from "node:crypto";
-import { setTimeout as wait } from "node:timers/promises";
-import { checkProbeNetwork, listenForProbe, type ProbeListener } from "@ferry/agent-kit";
+import { checkProbeNetwork, listenForProbe, type ProbeListener, within } from "@ferry/agent-kit";
 import { Fault, type ProbeRequest, type ProbeResponse } from "@ferry/contract";
 import type { Host } from "./host.js";
 import { placeFor } from "./networks.js";
@@ -60,8 +59,7 @@ async function* probe(
   } finally {
     listener.close();
     // Whoever has everything hangs up at once, and its connection's end may be heard after its call's.
-    const heard = await Promise.race([exchanged, wait(CLOSING_MS, false)]);
-    if (heard) host.ports.giveBack(port);
+    if (await within(CLOSING_MS, exchanged)) host.ports.giveBack(port);
     else setTimeout(() => host.ports.giveBack(port), QUIET_MS).unref();
   }
 }

@@ -2,8 +2,7 @@
  * After a restart: the guests that live here are found again and only looked at; every departure
  * that was under way goes on from what its record says and from what QEMU says now.
  */
-import { setTimeout as pass } from "node:timers/promises";
-import { type DepartureRecord, residenceOf } from "@ferry/agent-kit";
+import { type DepartureRecord, residenceOf, within } from "@ferry/agent-kit";
 import { type SourcePhase, sourceSettled } from "@ferry/protocol";
 import { look, lookOutgoing } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
@@ -80,7 +79,7 @@ async function goOn(
   departure.tick();
   if (resident.dead) await departure.hear("qemuGone");
   await departure.hear("restarted");
-  await Promise.race([goOnWithWord(departure), pass(LOOK_PATIENCE_MS, undefined, { ref: false })]);
+  await within(LOOK_PATIENCE_MS, goOnWithWord(departure));
   if (departure.phase === "released") await hearWhetherItRuns(departure);
   if (departure.settled) return;
   if (record.arrival !== "0") openMeet(departure);
@@ -122,7 +121,7 @@ async function hearWhetherItRuns(departure: Departure): Promise<void> {
   })().catch((error: unknown) =>
     departure.host.log.warn({ migration_id: departure.migrationId, err: error }, "QEMU's state"),
   );
-  await Promise.race([looking, pass(LOOK_PATIENCE_MS, undefined, { ref: false })]);
+  await within(LOOK_PATIENCE_MS, looking);
 }
 
 /** Once it is open; undefined if QEMU is dead, which is heard on its own. */

@@ -6,7 +6,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { join } from "node:path";
 import type { Config, Logger, Metrics } from "@ferry/agent-kit";
-import { Changes, type GuestRecord, Turns } from "@ferry/agent-kit";
+import { Changes, type GuestRecord, Turns, within } from "@ferry/agent-kit";
 import { adoptQemu } from "@ferry/qemu";
 import { Leases } from "./leases.js";
 import { Resident } from "./resident.js";
@@ -117,14 +117,11 @@ export class Residents {
     if (record === undefined) return undefined;
     const resident = await this.#resident(record);
     if (!resident.dead) {
-      const opening = resident.open().then(
-        () => {},
-        (error: unknown) => {
-          log.error({ guest_id: guestId, err: error }, "the guest's monitor does not answer");
-          resident.reopenLater();
-        },
-      );
-      await atMost(patienceMs, opening);
+      const opening = resident.open().catch((error: unknown) => {
+        log.error({ guest_id: guestId, err: error }, "the guest's monitor does not answer");
+        resident.reopenLater();
+      });
+      await within(patienceMs, opening);
     }
     this.add(resident);
     log.info({ guest_id: guestId, state: resident.qemuState, dead: resident.dead }, "guest found");
@@ -159,15 +156,4 @@ export class Residents {
     if (death === undefined || resident.stopping || resident.migrationId !== "") return;
     if (death.exitCode === 0) await this.remove(resident);
   }
-}
-
-/** Waits for work that does not fail, and no longer than that. */
-function atMost(patienceMs: number, work: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, patienceMs);
-    void work.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
