@@ -6,13 +6,13 @@ import { troubleOf } from "../hear.js";
 import { guestStateName } from "../look.js";
 import { ADVICE_WORDS, type Advice, adviceOn } from "./advice.js";
 import { stateIsPassing } from "./blockers.js";
-import type { Ledger } from "./ledger.js";
+import type { Ledger, WhyLeft } from "./ledger.js";
 import type { RunOptions } from "./options.js";
 import type { Places } from "./places.js";
 import { ENDED, obstaclesOf, wordsOf } from "./texts.js";
 import { nextTry, shun } from "./tries.js";
 import type { Active, Waiting } from "./waiting.js";
-import type { DrainState, Ending, LeftReason, Obstacle } from "./words.js";
+import type { DrainState, Ending, LeftReason } from "./words.js";
 
 /** How long the host may take to say how a guest stands, in milliseconds. */
 const LOOK_MS = 1_000;
@@ -41,7 +41,7 @@ export class Aftermath {
     const { reason, description } = wordsOf(ending);
     const obstacles = obstaclesOf(ending, options.from.name, to);
     const left = (why: LeftReason, words = description) => {
-      this.leave(waiting, why, words, migrationId, obstacles);
+      this.leave(waiting, { reason: why, description: words, migrationId, obstacles });
       return false;
     };
     if (advice === "person") {
@@ -108,15 +108,10 @@ export class Aftermath {
   }
 
   /** It stays where it is, or where nobody knows. */
-  leave(
-    waiting: Waiting,
-    reason: LeftReason,
-    description: string,
-    migrationId?: string,
-    obstacles: readonly Obstacle[] = [],
-  ): void {
+  leave(waiting: Waiting, why: WhyLeft): void {
     const { ledger, places } = this.scene;
-    ledger.leave(waiting, reason, description, migrationId, obstacles);
+    ledger.leave(waiting, why);
+    const { reason } = why;
     // Where it is, or may be, its memory is taken.
     if (reason !== "pending" && reason !== "perished") places.giveUp(waiting);
   }

@@ -6,6 +6,15 @@ import { firstOfItsKind, NEXT } from "./texts.js";
 import type { Active, Waiting } from "./waiting.js";
 import type { DrainEvent, LeftGuest, LeftReason, MovedGuest, Obstacle } from "./words.js";
 
+/** Why a guest stays, and in which migration that was seen. */
+export interface WhyLeft {
+  readonly reason: LeftReason;
+  readonly description: string;
+  readonly migrationId?: string;
+  /** Beside those of its earlier tries. */
+  readonly obstacles?: readonly Obstacle[];
+}
+
 export class Ledger {
   readonly moved: MovedGuest[] = [];
   readonly left = new Map<string, LeftGuest>();
@@ -52,13 +61,7 @@ export class Ledger {
     this.feed.push({ kind: "moved", moved });
   }
 
-  leave(
-    waiting: Waiting,
-    reason: LeftReason,
-    description: string,
-    migrationId?: string,
-    obstacles: readonly Obstacle[] = [],
-  ): void {
+  leave(waiting: Waiting, { reason, description, migrationId, obstacles = [] }: WhyLeft): void {
     const { guestId } = waiting;
     const next = NEXT[reason];
     const all = [...waiting.obstacles, ...obstacles].filter(firstOfItsKind);

@@ -49,7 +49,8 @@ export class Moves {
         await this.scene.bell.wait(this.#untilNext());
       }
     }
-    for (const waiting of this.waiting.splice(0)) this.#aftermath.leave(waiting, "ended", ENDED);
+    const why = { reason: "ended", description: ENDED } as const;
+    for (const waiting of this.waiting.splice(0)) this.#aftermath.leave(waiting, why);
   }
 
   /** Ends those under way, cleanly. */
@@ -78,7 +79,8 @@ export class Moves {
     if (until !== undefined) waiting.notBefore = until;
     else if (this.#active.size === 0) {
       this.#drop(waiting);
-      this.#aftermath.leave(waiting, "failed", "no target takes it any more");
+      const description = "no target takes it any more";
+      this.#aftermath.leave(waiting, { reason: "failed", description });
     }
   }
 
@@ -108,8 +110,8 @@ export class Moves {
       })
       .catch((error: unknown) => {
         // Nothing here throws; if it did, the guest is where the agents say, and nobody else is held up.
-        const text = error instanceof Error ? error.message : String(error);
-        this.#aftermath.leave(waiting, "failed", text, migrationId);
+        const description = error instanceof Error ? error.message : String(error);
+        this.#aftermath.leave(waiting, { reason: "failed", description, migrationId });
       })
       .finally(() => {
         this.#active.delete(guestId);
