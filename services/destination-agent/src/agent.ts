@@ -42,8 +42,7 @@ import {
 import { installKeeper } from "@ferry/qemu";
 import { AuditLog, realDisk } from "@ferry/store";
 import { Tethers } from "@ferry/tether";
-import type { AdmissionHost } from "./admission.js";
-import { memoryFreeBytes } from "./admission.js";
+import { type AdmissionHost, memoryFreeBytes } from "./admission.js";
 import { Arrivals } from "./arrivals.js";
 import { bandwidthAllotted, bandwidthUsed } from "./bandwidth.js";
 import { finishHandler } from "./finish.js";

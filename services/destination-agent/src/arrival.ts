@@ -381,7 +381,7 @@ export class Arrival {
   }
 
   /** Somebody will wait for this phase to be written: what can be done before is done now. */
-  foresee(phase: DestinationPhase): void {
+  #foresee(phase: DestinationPhase): void {
     const record = inPhase(this.record, phase);
     // Not written, it is written when its time has come.
     void this.host.store.arrivals.foresee(this.migrationId, record).catch(() => {});
@@ -452,7 +452,7 @@ export class Arrival {
         "the guest may have run here and does not any more: a person must decide whether the old copy at the source may wake",
       );
     }
-    if (step.to === "receiving") this.foresee("landing");
+    if (step.to === "receiving") this.#foresee("landing");
     if (step.heard === "released" || step.heard === "bereft") void expectLoaded(this);
     if (destinationSettled(step.to)) this.#settle(step.to);
   }
