@@ -82,13 +82,13 @@ export function foretold({ disk }: SourceHost, heard: SourceHeard): Partial<Sour
   return { disk: record, synced: record };
 }
 
-export function isPersons(heard: SourceHeard): heard is PersonsWord {
+export function isPersons(heard: SourceHeard | "none" | "nothing"): heard is PersonsWord {
   return heard === "override" || heard === "giveUp";
 }
 
 /** Who was heeded, for the laws. */
 export function heeded(heard: SourceHeard | "none" | "nothing"): Partial<SourceHost> {
-  if (heard !== "override" && heard !== "giveUp") return {};
+  if (!isPersons(heard)) return {};
   return { overridden: true, givenUp: heard === "giveUp" };
 }
 
