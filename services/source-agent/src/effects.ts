@@ -84,7 +84,6 @@ export function openMeet(departure: Departure): void {
   const { host, record } = departure;
   departure.meet ??= new MeetCall({
     beatMs: host.config.timeouts.beatMs,
-    log: host.log,
     dial: () => host.dialPeer(record.destinationAddress, record.destinationAgentId),
     say: () => departure.say(),
     traceparent: () => departure.trace.carried,

@@ -3,12 +3,13 @@
  * every beat and when there is news, and dials again for as long as anybody needs it. A stream that
  * breaks says nothing about the guest.
  */
-import type { Logger, PeerLine } from "@ferry/agent-kit";
+import type { PeerLine } from "@ferry/agent-kit";
 import {
   type FaultRead,
   type MeetRequest,
   type MeetResponse,
   readFault,
+  SourceWord,
   TRACEPARENT_KEY,
 } from "@ferry/contract";
 import { type ClientDuplexStream, Metadata, type StatusObject, status } from "@grpc/grpc-js";
@@ -18,7 +19,6 @@ const REDIAL_LAST_MS = 1_000;
 
 export interface MeetCallOptions {
   readonly beatMs: number;
-  readonly log: Logger;
   /** A connection of its own. */
   dial(): PeerLine;
   /** The trace the destination is to go on with, in metadata; undefined: none. */
@@ -129,9 +129,14 @@ export class MeetCall {
   }
 }
 
-/** Whether the destination acts on what is new. When the guest stopped is told with `released`. */
+/**
+ * Whether the destination acts on what is new. When the guest stopped is told with `released`, and a
+ * word that only asks, after one that said something, means nothing to it.
+ */
 function isNews(now: MeetRequest, said: MeetRequest): boolean {
   return (
-    now.arrival !== said.arrival || now.word !== said.word || now.acknowledged !== said.acknowledged
+    now.arrival !== said.arrival ||
+    (now.word !== said.word && now.word !== SourceWord.UNSPECIFIED) ||
+    now.acknowledged !== said.acknowledged
   );
 }

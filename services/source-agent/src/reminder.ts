@@ -28,7 +28,6 @@ export function remind(
   let heard: WireVerdict = WireVerdict.UNSPECIFIED;
   const call = new MeetCall({
     beatMs: config.timeouts.beatMs,
-    log,
     dial: () => dialPeer(destinationAddress, peerAgentId),
     say: () => ({
       migrationId,
