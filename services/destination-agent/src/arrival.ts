@@ -118,7 +118,7 @@ export class Arrival {
   killWanted = false;
   /** QEMU is being launched. */
   launching = false;
-  /** How QEMU stood when its keeper was being freed; undefined if it did not say. */
+  /** How QEMU stood when the guest was loaded; undefined if it did not say. */
   looked: Promise<RunState | undefined> | undefined;
   /** How often QEMU was asked to wake the guest, or whether it runs: the last one asked decides. */
   asked = 0;

@@ -118,7 +118,11 @@ export function follow(arrival: Arrival): void {
   const { qmp } = arrival;
   if (qmp === undefined) return;
   watchIncoming(qmp, (news) => {
-    if (news.kind === "loaded") void arrival.hear("loaded");
+    if (news.kind === "loaded") {
+      void arrival.hear("loaded");
+      // Asked before it is released, so that nobody has to wait for the answer in the blackout.
+      arrival.looked = look(qmp).catch(() => undefined);
+    }
     if (news.kind === "failed") void arrival.fail("qemu_died", news.reason);
     if (news.kind === "resumed") arrival.resumedAtUs = news.atUs;
   });
@@ -203,11 +207,8 @@ async function kill(arrival: Arrival): Promise<void> {
 
 /** The keeper must be free before `landing` is written: a bound one would kill a landed guest. */
 async function freeKeeper(arrival: Arrival): Promise<void> {
-  const { qmp, keeper } = arrival;
-  // Asked meanwhile, so that nobody has to wait for the answer in the blackout.
-  if (qmp !== undefined) arrival.looked = look(qmp).catch(() => undefined);
   try {
-    keeper?.free();
+    arrival.keeper?.free();
     await arrival.hear("freed");
   } catch (error) {
     arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "keeper not freed");
