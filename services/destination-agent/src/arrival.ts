@@ -354,6 +354,7 @@ export class Arrival {
   async #write(next: DestinationPhase): Promise<void> {
     const { store } = this.host;
     if (next === "landed") {
+      setImmediate(() => this.#tell()); // the guest runs, and there is time for people
       await store.arrivals.land(this.migrationId, this.guestId);
       return;
     }
