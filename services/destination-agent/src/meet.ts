@@ -31,6 +31,15 @@ const LOOK_MS = 3;
 
 /** Phases in which the source may still need to know where to send. */
 const SENDING: ReadonlySet<string> = new Set(["prepared", "receiving", "receivingOrdered"]);
+/** Phases in which the caller has ordered the guest to land. */
+const ORDERED: ReadonlySet<string> = new Set([
+  "receivingOrdered",
+  "receivingDue",
+  "loadedOrdered",
+  "untying",
+  "landing",
+  "relanding",
+]);
 
 export type MeetCall = Pick<
   BidiCall<MeetRequest, MeetResponse>,
@@ -87,6 +96,7 @@ function isSame(now: MeetResponse, said: MeetResponse | undefined): boolean {
     now.arrival === said.arrival &&
     now.verdict === said.verdict &&
     now.tethered === said.tethered &&
+    now.ordered === said.ordered &&
     now.cause === said.cause &&
     now.reason === said.reason &&
     now.bandwidthBytesPerSecond === said.bandwidthBytesPerSecond &&
@@ -191,6 +201,7 @@ function answer(
       arrival: 0n,
       verdict: WireVerdict.UNSPECIFIED,
       tethered: false,
+      ordered: false,
       endpoint: undefined,
       cause: toWireCause(undefined),
       reason: "",
@@ -205,6 +216,7 @@ function answer(
     arrival: BigInt(view.arrival),
     verdict: toWireVerdict(view.verdict),
     tethered: view.tethered,
+    ordered: ORDERED.has(view.phase),
     endpoint:
       endpoint !== undefined && SENDING.has(view.phase)
         ? { ...endpoint, transport: toWireTransport(view.transport) }

@@ -36,6 +36,8 @@ import type { Resident } from "./resident.js";
 
 /** The disk refused a step that cannot be taken back: it is tried again after this time. */
 const REWRITE_AFTER_MS = 500;
+/** Logs and metrics of a release are written after this time, or with the next step. */
+const TOLD_LATE_MS = 20;
 
 /** Where the destination wants the guest sent. Holds the migration's key: never logged, never listed. */
 export interface Endpoint {
@@ -116,6 +118,8 @@ export class Departure {
   /** QEMU is being told to send. Never rejects. */
   sending: Promise<void> | undefined;
   progress: Progress | undefined;
+  /** The caller has ordered the guest to land: nobody waits for our word but the destination. */
+  ordered = false;
   /** QEMU's own idea of the blackout, once it is known. */
   qemuDowntimeMs = 0;
   /** Resolves when that is known, or will never be. */
@@ -411,6 +415,7 @@ export class Departure {
     }
     this.#disowned = arrival !== this.record.arrival;
     if (this.#disowned) return;
+    this.ordered = response.ordered;
     this.#hearBandwidth(response);
     const verdict = fromWireVerdict(response.verdict);
     if (verdict === undefined || verdict === "pending") return;
@@ -623,8 +628,7 @@ export class Departure {
     this.#unwritten = "";
     if (step.from !== step.to) this.#untold.push(this.#story(step));
     if (step.from !== step.to && step.to === "performing") this.#foresee("released");
-    // The word is on its way before anybody here is told.
-    if (step.to === "released") setImmediate(() => this.#tell());
+    if (step.to === "released") this.#tellOfRelease();
     else this.#tell();
     if (this.settled) this.#settle();
   }
@@ -645,6 +649,12 @@ export class Departure {
       const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "source" };
       log.info({ ...about, from, to, heard, ...why }, `${from} → ${to}`);
     };
+  }
+
+  /** The word is on its way before anybody here is told, and what people read comes last. */
+  #tellOfRelease(): void {
+    setImmediate(() => this.changes.bump());
+    setTimeout(() => this.#tell(), TOLD_LATE_MS);
   }
 
   /** Tells what has happened so far, in its order; whoever waits for it looks after this turn. */

@@ -39,6 +39,8 @@ const CONT_AGAIN_MS = 100;
 const CANCEL_TIMEOUT_MS = 1_000;
 /** How long QEMU may take to tell its measure of the blackout, before it is told without. */
 const MEASURE_TIMEOUT_MS = 500;
+/** A guest that was ordered to land mostly has by then, and its old QEMU is asked after that. */
+const LANDS_MS = 5;
 /** How long the two agents may take to meet. */
 const MEET_TIMEOUT_MS = 10_000;
 /** Until Meet was seen fresh the guest must not converge: this is as good as never for a busy one. */
@@ -267,7 +269,12 @@ const UNTOUCHED: ReadonlySet<string> = new Set(["finish-migrate", "postmigrate"]
  */
 async function hearSent(departure: Departure, qmp: Qmp): Promise<void> {
   const released = departure.hear("sent");
-  departure.measured = released.then(() => measure(departure, qmp));
+  departure.measured = released.then(async () => {
+    // A caller that has ordered the guest to land waits for the destination, which has work to do now.
+    const landed = () => departure.phase !== "released";
+    if (departure.ordered) await departure.changes.until(landed, { withinMs: LANDS_MS });
+    await measure(departure, qmp);
+  });
   await released;
 }
 
@@ -384,6 +391,7 @@ async function takeBack(departure: Departure): Promise<void> {
 /** `landed` was heard of this very arrival: the old copy goes. */
 async function kill(departure: Departure): Promise<void> {
   const { resident } = departure;
+  await departure.measured;
   await resident.keeper?.kill(); // its reaping is heard by the departure
   void resident.clear(); // while that is being written
 }

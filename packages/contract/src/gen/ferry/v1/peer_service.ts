@@ -102,6 +102,11 @@ export interface MeetResponse {
    * as other migrations come and go.
    */
   bandwidthBytesPerSecond: bigint;
+  /**
+   * True once the caller has ordered the guest to land. It waits for this destination then, so the source may take its
+   * time to tell what became of the copy.
+   */
+  ordered: boolean;
 }
 
 /** Where and how to send the guest's memory. */
@@ -484,6 +489,7 @@ function createBaseMeetResponse(): MeetResponse {
     cause: 0,
     reason: "",
     bandwidthBytesPerSecond: 0n,
+    ordered: false,
   };
 }
 
@@ -518,6 +524,9 @@ export const MeetResponse: MessageFns<MeetResponse> = {
         throw new globalThis.Error("value provided for field message.bandwidthBytesPerSecond of type uint64 too large");
       }
       writer.uint32(64).uint64(message.bandwidthBytesPerSecond);
+    }
+    if (message.ordered !== false) {
+      writer.uint32(72).bool(message.ordered);
     }
     return writer;
   },
@@ -599,6 +608,14 @@ export const MeetResponse: MessageFns<MeetResponse> = {
             message.bandwidthBytesPerSecond = reader.uint64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.ordered = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -629,6 +646,7 @@ export const MeetResponse: MessageFns<MeetResponse> = {
       (object.bandwidthBytesPerSecond !== undefined && object.bandwidthBytesPerSecond !== null)
         ? BigInt(object.bandwidthBytesPerSecond)
         : 0n;
+    message.ordered = object.ordered ?? false;
     return message;
   },
 };

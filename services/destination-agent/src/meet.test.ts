@@ -1,0 +1,123 @@
+/*
+ * Goal: the source hears what is new to it, and a guest that stands still is not kept waiting by words
+ * that are not. Method: the handler itself, with an arrival whose phase the test sets, and a stream
+ * whose two ends the test holds.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { Changes } from "@ferry/agent-kit";
+import { type MeetRequest, type MeetResponse, SourceWord, Verdict } from "@ferry/contract";
+import type { Arrivals } from "./arrivals.js";
+import { type MeetCall, meetHandler } from "./meet.js";
+
+/** No beat falls into a test. */
+const BEAT_MS = 3_600_000;
+
+const WORD: MeetRequest = {
+  migrationId: "5b6a3f6e-6f6b-4c44-9a0f-3f0f0a5d7c11",
+  guestId: "g",
+  sourceAgentId: "host-1/source",
+  arrival: 7n,
+  word: SourceWord.UNSPECIFIED,
+  acknowledged: Verdict.UNSPECIFIED,
+  stoppedAtUs: 0n,
+  bandwidthBytesPerSecond: 0n,
+  transferBytesPerSecond: 0n,
+};
+
+/** One arrival as far as Meet looks at one, and a source that said its first word. */
+async function meeting() {
+  const arrival = {
+    changes: new Changes(),
+    settled: false,
+    phase: "receiving",
+    endpoint: undefined,
+    record: { arrival: { arrival: "7" } },
+    heardSource() {},
+    tracedBySource() {},
+    async hear() {},
+    view: () => ({
+      guestId: WORD.guestId,
+      peerAgentId: WORD.sourceAgentId,
+      arrival: "7",
+      phase: arrival.phase,
+      verdict: "pending",
+      tethered: true,
+      cause: undefined,
+      reason: "",
+    }),
+  };
+  const meets = { inc() {}, dec() {} };
+  const arrivals = {
+    host: {
+      metrics: { meets },
+      config: { limits: { incomingBandwidthBytesPerSecond: undefined } },
+    },
+    live: () => arrival,
+    ended: () => undefined,
+    underWay: () => [arrival],
+  };
+  const said: MeetResponse[] = [];
+  let say: (word: MeetRequest | undefined) => void = () => {};
+  const requests = (async function* () {
+    let next: MeetRequest | undefined = WORD;
+    while (next !== undefined) {
+      yield next;
+      next = await new Promise((resolve) => {
+        say = resolve;
+      });
+    }
+  })();
+  const call: MeetCall = {
+    requests,
+    peer: { kind: "plaintext" } as MeetCall["peer"],
+    signal: new AbortController().signal,
+    traceparent: undefined,
+    write: (response) => said.push(response),
+  };
+  // Nothing else of the arrivals is touched.
+  const over = meetHandler(arrivals as unknown as Arrivals, "host-2/destination", BEAT_MS)(call);
+  await turn();
+  return {
+    said,
+    async says(word: Partial<MeetRequest>) {
+      say({ ...WORD, ...word });
+      await turn();
+    },
+    async moves(phase: string) {
+      arrival.phase = phase;
+      arrival.changes.bump();
+      await turn();
+    },
+    async ends() {
+      say(undefined);
+      await over;
+    },
+  };
+}
+
+test("that its caller has ordered the guest to land is told at once, and once", async () => {
+  const { said, moves, ends } = await meeting();
+  assert.deepEqual(
+    said.map(({ ordered }) => ordered),
+    [false],
+  );
+  for (const phase of ["receivingOrdered", "loadedOrdered", "untying", "landing"]) {
+    await moves(phase);
+  }
+  assert.deepEqual(
+    said.map(({ ordered }) => ordered),
+    [false, true],
+  );
+  await ends();
+});
+
+test("every word is answered but a release, which is answered by what comes of it", async () => {
+  const { said, says, ends } = await meeting();
+  await says({});
+  assert.equal(said.length, 2);
+  await says({ word: SourceWord.RELEASED });
+  assert.equal(said.length, 2);
+  await ends();
+});
