@@ -132,6 +132,8 @@ export class Departure {
   perished = false;
   /** It was under way when this agent started, and what QEMU was told by then is not known. */
   readonly found: boolean;
+  /** Its ending "departed", written beforehand, names its arrival. */
+  foretold = false;
   /** It has ended, and its traces are gone: QEMU is as before, or its record and directory removed. */
   tidied = false;
   /** The downtime limit was raised to what was asked for. */
@@ -550,6 +552,17 @@ export class Departure {
     void this.host.store.departures.foresee(this.migrationId, record).catch(() => {});
   }
 
+  /** Its arrival is known by now, and added to how this will most likely end while nobody waits. */
+  #foretellArrival(): void {
+    const { arrival } = this.record;
+    this.host.store.departures.foretell(this.migrationId, ["departed"], { arrival }).then(
+      () => {
+        this.foretold = true;
+      },
+      () => {}, // it is added when it has ended
+    );
+  }
+
   /** It will be met as soon as its QEMU listens, and most likely on the usual transport. */
   #foreseeMeeting(arrival: string): void {
     this.#meetingForeseen ??= this.accept().then(() => {
@@ -627,7 +640,10 @@ export class Departure {
     this.meet?.tell(); // first: the guest may stand still until the destination hears it
     this.#unwritten = "";
     if (step.from !== step.to) this.#untold.push(this.#story(step));
-    if (step.from !== step.to && step.to === "performing") this.#foresee("released");
+    if (step.from !== step.to && step.to === "performing") {
+      this.#foresee("released");
+      this.#foretellArrival();
+    }
     if (step.to === "released") this.#tellOfRelease();
     else this.#tell();
     if (this.settled) this.#settle();

@@ -181,11 +181,7 @@ export class Departures {
       await Promise.all([
         departure.leavesNothing ? this.residents.remove(resident) : resident.look(),
         store.departures.clear(departure.migrationId),
-        store.endings.annotate(departure.migrationId, {
-          arrival: departure.record.arrival,
-          ...(departure.overridden === undefined ? {} : { overridden: departure.overridden }),
-          ...(departure.failure === undefined ? {} : { reason: departure.failure.description }),
-        }),
+        annotate(departure),
       ]);
       resident.changes.bump();
     } catch (error) {
@@ -239,6 +235,18 @@ export class Departures {
     }
     departure.meet?.close();
   }
+}
+
+/** Adds to its ending what was not known when that was written. */
+async function annotate(departure: Departure): Promise<void> {
+  const { failure, foretold, host, migrationId, overridden, phase, record } = departure;
+  const known = foretold && phase === "departed";
+  if (known && overridden === undefined && failure === undefined) return;
+  await host.store.endings.annotate(migrationId, {
+    arrival: record.arrival,
+    ...(overridden === undefined ? {} : { overridden }),
+    ...(failure === undefined ? {} : { reason: failure.description }),
+  });
 }
 
 export function viewOf(departure: Departure): DepartureView {

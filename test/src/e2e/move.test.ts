@@ -3,10 +3,12 @@
  * checks its memory all the while, and its own consoles as the witness.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Transport } from "@ferry/client";
 import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
-import { Hosts } from "../harness/hosts.js";
+import { Hosts, type TestHost } from "../harness/hosts.js";
 import { move } from "../harness/move.js";
 
 let hosts: Hosts;
@@ -19,6 +21,12 @@ before(async () => {
   });
 });
 after(() => hosts.close());
+
+/** What the source wrote of a migration that ended; its body is the file's second line. */
+function endingAt({ stateDir }: TestHost, migrationId: string): { readonly arrival: string } {
+  const path = join(stateDir, "endings", `${migrationId}.source.json`);
+  return JSON.parse(readFileSync(path, "utf8").split("\n")[1] ?? "");
+}
 
 const transports: Transport[] = ["direct", "tunnel", "direct_plain"];
 for (const transport of transports) {
@@ -36,6 +44,8 @@ for (const transport of transports) {
       assert.equal(outcome.verdict, "landed", JSON.stringify(outcome.why));
       assert.deepEqual([outcome.settled, outcome.guestAt], [true, "destination"]);
       assert.equal(outcome.guestState, "running");
+      assert.ok((outcome.qemuDowntimeMs ?? 0) > 0, "its old QEMU told before it was killed");
+      assert.notEqual(endingAt(from, outcome.migrationId).arrival, "0");
       await guest.livesAt(to);
       await guest.memoryIsWhole();
     }
