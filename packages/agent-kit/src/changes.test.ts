@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import { Changes } from "./changes.js";
+
+/** A wait keeps no process alive; an agent's listeners do, and here this. */
+let alive: NodeJS.Timeout;
+before(() => {
+  alive = setInterval(() => {}, 3_600_000);
+});
+after(() => clearInterval(alive));
 
 test("everybody who waits is woken by one change", async () => {
   const changes = new Changes();

@@ -30,7 +30,10 @@ export class Changes {
     });
   }
 
-  /** Resolves true once `condition` holds; false after `withinMs` or when `signal` fires first. */
+  /**
+   * Resolves true once `condition` holds; false after `withinMs` or when `signal` fires first. It keeps
+   * no process alive: an agent that ends is not held up by what it waited for.
+   */
   async until(
     condition: () => boolean,
     { withinMs, signal }: { withinMs: number; signal?: AbortSignal },
