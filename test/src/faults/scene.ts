@@ -1,5 +1,5 @@
 /* One migration that something is done to: set up, brought to its instant, brought to its end. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pass } from "node:timers/promises";
 import type { Transport } from "@ferry/client";
@@ -263,22 +263,41 @@ export function leftovers(stage: Stage): string[] {
         if (!id.startsWith(".")) found.push(`${kind}/${id}`); // begun and given up: gone at the next start
       }
     }
-    for (const port of listening(host)) {
-      if (!ALL_PORTS.includes(port)) found.push(`port ${port}`);
+    for (const { port, inode } of listening(host)) {
+      if (!ALL_PORTS.includes(port)) found.push(`port ${port}, of ${ownerOf(inode)}`);
     }
     return found.map((what) => `${name} still has ${what}`);
   });
 }
 
 /** TCP ports that somebody listens on in that host's network, as the kernel has them. */
-function listening(host: StageHost): number[] {
+function listening(host: StageHost): { readonly port: number; readonly inode: string }[] {
   const pid = ROLES.map((role) => host.agents[role]?.pid ?? 0).find((each) => each > 0);
   if (pid === undefined) return [];
   const lines = readFileSync(`/proc/${pid}/net/tcp`, "utf8").trim().split("\n").slice(1);
   return lines.flatMap((line) => {
-    const [, local = "", , state] = line.trim().split(/\s+/);
-    return state === "0A" ? [Number.parseInt(local.split(":")[1] ?? "0", 16)] : [];
+    const fields = line.trim().split(/\s+/); // proc_pid_net(5): sl, local, remote, st, …, inode
+    const [, local = "", , state, , , , , , inode = ""] = fields;
+    if (state !== "0A") return [];
+    return [{ port: Number.parseInt(local.split(":")[1] ?? "0", 16), inode }];
   });
+}
+
+/** The process that holds a socket, for whoever reads what was left. */
+function ownerOf(inode: string): string {
+  for (const pid of readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name))) {
+    try {
+      const sockets = readdirSync(`/proc/${pid}/fd`).map((fd) =>
+        readlinkSync(`/proc/${pid}/fd/${fd}`),
+      );
+      if (!sockets.includes(`socket:[${inode}]`)) continue;
+      const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      return `process ${pid}: ${commandLine.slice(0, 100)}`;
+    } catch {
+      // It is gone, or one of its descriptors is.
+    }
+  }
+  return "no process";
 }
 
 /** The source agent's log has an alarm of the highest level about it. */
