@@ -8,6 +8,7 @@ export { ConfigWatch } from "./config-watch.js";
 export { DiskHealth } from "./disk-health.js";
 export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";
+export { dying } from "./dying.js";
 export { everyHour } from "./every-hour.js";
 export {
   callerName,

@@ -8,10 +8,10 @@
 import {
   type BidiCall,
   checkMigrationId,
+  dying,
   type PeerIdentity,
   toWireTransport,
   toWireVerdict,
-  within,
 } from "@ferry/agent-kit";
 import {
   Fault,
@@ -27,7 +27,6 @@ import { toWireCause } from "./cause.js";
 
 /** How long a QEMU whose monitor closed may take to be reaped, before the source's word counts, in milliseconds. */
 const DEATH_MS = 100;
-const LOOK_MS = 3;
 
 /** Phases in which the source may still need to know where to send. */
 const SENDING: ReadonlySet<string> = new Set(["prepared", "receiving", "receivingOrdered"]);
@@ -155,14 +154,6 @@ function checkParty(arrivals: Arrivals, { migrationId, guestId, sourceAgentId }:
   );
 }
 
-/** Its monitor has closed: waits a moment for its keeper's word. */
-async function dying({ keeper }: Arrival): Promise<void> {
-  if (keeper === undefined) return;
-  const looking = setInterval(() => keeper.look(), LOOK_MS);
-  await within(DEATH_MS, keeper.reaped);
-  clearInterval(looking);
-}
-
 async function hearWord(arrival: Arrival, request: MeetRequest): Promise<void> {
   if (request.stoppedAtUs > 0n) arrival.stoppedAtUs = Number(request.stoppedAtUs);
   switch (request.word) {
@@ -174,7 +165,7 @@ async function hearWord(arrival: Arrival, request: MeetRequest): Promise<void> {
       break;
     case SourceWord.RECALLED:
       // It may have seen our QEMU die before we did, and how that died says more than what came of it.
-      if (arrival.qmp?.closed) await dying(arrival);
+      if (arrival.qmp?.closed) await dying(arrival.keeper, DEATH_MS);
       await arrival.hear("recalled", {
         cause: "recalled",
         reason: "the source took the guest back",

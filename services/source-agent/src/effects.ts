@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { dying } from "@ferry/agent-kit";
 import type { SourceEffect } from "@ferry/protocol";
 import {
   beginOutgoing,
@@ -41,6 +42,8 @@ const CANCEL_TIMEOUT_MS = 1_000;
 const MEASURE_TIMEOUT_MS = 500;
 /** A guest that was ordered to land mostly has by then, and its old QEMU is asked after that. */
 const LANDS_MS = 5;
+/** A QEMU whose monitor closed is reaped by then, or its keeper does not say how it died. */
+const DEATH_MS = 1_500;
 /** How long the two agents may take to meet. */
 const MEET_TIMEOUT_MS = 10_000;
 /** Until Meet was seen fresh the guest must not converge: this is as good as never for a busy one. */
@@ -128,6 +131,9 @@ async function send(departure: Departure): Promise<void> {
     await beginOutgoing(qmp, await departure.readied);
     void watch(departure, qmp);
   } catch (error) {
+    // A guest that died meanwhile is none that is kept: its death is heard on its own.
+    if (departure.resident.qmp?.closed !== false) await dying(departure.resident.keeper, DEATH_MS);
+    if (departure.resident.death !== undefined) return;
     const text = error instanceof Error ? error.message : String(error);
     departure.fail("QEMU_FAILED", `QEMU would not send: ${text}`);
     await departure.hear("failedEarly");

@@ -10,12 +10,18 @@ import { guestRunDirectory } from "@ferry/agent-kit";
 import { AbortOutcome, Verdict } from "@ferry/contract";
 import type { SourcePhase } from "@ferry/protocol";
 import { TestGuest } from "../harness/guests.js";
-import { signal } from "../harness/processes.js";
+import { parentOf, signal } from "../harness/processes.js";
 import { until } from "../harness/until.js";
 import { type Bench, openBench } from "./support/bench-hosts.js";
 import { holdEnding } from "./support/held-ending.js";
 import type { HeldTether } from "./support/held-tether.js";
-import { completed, contOrdered, LateMonitor, silentAfter } from "./support/late-monitor.js";
+import {
+  completed,
+  contOrdered,
+  LateMonitor,
+  migrateOrdered,
+  silentAfter,
+} from "./support/late-monitor.js";
 import { NARROW, stagedSpec } from "./support/staging.js";
 import { refusal, Steps, told } from "./support/steps.js";
 
@@ -291,5 +297,22 @@ describe("what a source answers", { concurrency: 3 }, () => {
     await ask(leaving, "gone");
     bench.slow.leave("lost");
     await steps.from.client.guests.start(stagedSpec("lost")); // now it may
+  });
+
+  test("lost while its QEMU is told to send, which is no refusal of a QEMU that lives", async () => {
+    const leaving = await leave("told");
+    const { steps, guest, monitor } = leaving;
+    monitor.hold(migrateOrdered);
+    await perform(leaving);
+    await until("QEMU to be told", () => monitor.kept === 1);
+    const keeper = parentOf(guest.qemuPid);
+    signal(keeper, "SIGSTOP"); // so that the monitor's end is surely heard before its word
+    signal(guest.qemuPid, "SIGKILL");
+    try {
+      const { reason } = await steps.departureIn("gone");
+      assert.match(reason, /the guest's QEMU ended/);
+    } finally {
+      signal(keeper, "SIGCONT");
+    }
   });
 });

@@ -33,8 +33,8 @@ function commandLineOf(pid: number): string {
   }
 }
 
-/** The second word after the name, which is in brackets and may hold anything (proc(5)). */
-function parentOf(pid: number): number {
+/** Its parent's pid; 0 if it is gone. The second word after the name, which is in brackets and may hold anything (proc(5)). */
+export function parentOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);

@@ -90,6 +90,13 @@ export function silentAfter(order: string): Held {
   };
 }
 
+/** That order. */
+function ordered(command: string): Held {
+  const order = new RegExp(`"execute": ?"${command}"`);
+  return (line, from) => from === "agent" && order.test(line);
+}
+
 /** The order to let the guest run. */
-export const contOrdered: Held = (line, from) =>
-  from === "agent" && /"execute": ?"cont"/.test(line);
+export const contOrdered = ordered("cont");
+/** The order to send the guest. */
+export const migrateOrdered = ordered("migrate");
