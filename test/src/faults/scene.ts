@@ -49,14 +49,19 @@ export async function open(
   const witness = new Witness(
     stage.hosts.map(({ place, runDir }) => ({ name: place.name, runDir })),
   );
-  await from.client.guests.start(tickerSpec(guestId, { ram, dirty, check: 256 }));
+  try {
+    await from.client.guests.start(tickerSpec(guestId, { ram, dirty, check: 256 }));
+    await until("the judge to see the guest tick", () => {
+      const seen = witness.on(from.place.name);
+      return seen?.runsNow === true && seen.consoles.homes > 0 && seen.consoles.read().ticks > 3;
+    });
+  } catch (error) {
+    witness.close(); // or it would see the next row's QEMUs first, each of which has one monitor for a judge
+    throw error;
+  }
   const controller = stage.controller();
   const migrationId = newMigrationId();
   const scene = { stage, from, to, guestId, migrationId, controller, witness };
-  await until("the judge to see the guest tick", () => {
-    const seen = witness.on(from.place.name);
-    return seen?.runsNow === true && seen.consoles.homes > 0 && seen.consoles.read().ticks > 3;
-  });
   const plan = INSTANTS[instant];
   for (const host of stage.hosts) {
     for (const role of ROLES) host.agents[role]?.said.splice(0);
