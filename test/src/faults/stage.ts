@@ -57,6 +57,19 @@ export interface StageHost {
   bootId: string;
 }
 
+/** Whoever was in it may be a zombie yet, which is in it until it is reaped. */
+async function removeCgroup(path: string): Promise<void> {
+  await until(`${path} to be empty`, () => {
+    try {
+      rmdirSync(path);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EBUSY") return false;
+      throw error;
+    }
+  });
+}
+
 export class Stage {
   readonly network: Network;
   readonly dir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
@@ -156,7 +169,7 @@ export class Stage {
     for (const name of readdirSync(host.runDir)) {
       rmSync(join(host.runDir, name), { recursive: true, force: true });
     }
-    for (const group of this.cgroupsOf(host)) rmdirSync(group);
+    for (const group of this.cgroupsOf(host)) await removeCgroup(group);
     host.bootId = randomUUID();
     return lost;
   }
@@ -188,14 +201,22 @@ export class Stage {
 
   async #close(): Promise<void> {
     this.healLinks();
-    for (const host of this.hosts) {
-      host.client.close();
+    try {
+      await Promise.all(this.hosts.map((host) => this.#closeHost(host)));
+    } finally {
+      this.network.remove();
+      rmSync(this.dir, { recursive: true, force: true });
+    }
+  }
+
+  async #closeHost(host: StageHost): Promise<void> {
+    host.client.close();
+    try {
       await this.losePower(host);
-      if (host.cgroup !== undefined) rmdirSync(host.cgroup);
+      if (host.cgroup !== undefined) await removeCgroup(host.cgroup);
+    } finally {
       spawnSync("umount", ["--lazy", host.stateDir]);
     }
-    this.network.remove();
-    rmSync(this.dir, { recursive: true, force: true });
   }
 
   #host(name: string): StageHost {
