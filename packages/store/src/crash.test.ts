@@ -90,6 +90,10 @@ const end = (phase: "returned" | "perished"): Step => ({
   does: `end ${phase}`,
   take: ({ arrivals }) => arrivals.end("m", phase),
 });
+const ready = (phase: "returned" | "perished"): Step => ({
+  does: `ready to end ${phase}`,
+  take: ({ arrivals }) => arrivals.readyEnd("m", phase),
+});
 const land: Step = {
   does: "land",
   take: ({ arrivals, guests }) => arrivals.handOver("m", "landed", guests, "g"),
@@ -102,6 +106,8 @@ const annotate: Step = {
   },
 };
 const clear: Step = { does: "clear", take: ({ arrivals }) => arrivals.clear("m"), lossy: true };
+/** And its second half never comes. */
+const hide: Step = { does: "hide", take: ({ arrivals }) => arrivals.hide("m"), lossy: true };
 const acknowledge: Step = { does: "acknowledge", take: ({ endings }) => endings.acknowledge("m") };
 const stop: Step = {
   does: "stop the guest",
@@ -125,6 +131,8 @@ const LIVES: readonly (readonly Step[])[] = [
   [create, jot("prepared"), end("returned"), clear, annotate, acknowledge, sweep],
   [create, update("landing"), end("perished"), clear],
   [create, foresee("landing"), update("landing"), update("relanding"), land, annotate],
+  [create, ready("returned"), end("returned"), hide, annotate, acknowledge, sweep],
+  [create, ready("returned"), update("landing"), end("perished"), hide, clear],
   [create, foresee("landing"), jot("other"), update("other"), end("returned")],
 ];
 

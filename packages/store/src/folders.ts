@@ -168,6 +168,15 @@ export class Folders<Body> {
 
   /** Removes a folder. It need not exist: a removal that could not be made durable is repeated so. */
   async remove(id: string): Promise<void> {
+    const finish = await this.hide(id);
+    await finish();
+  }
+
+  /**
+   * The first half of `remove`: the folder is out of sight, which a power loss may undo. Answers the
+   * second, for whoever need not wait for it; left undone, it is done at the next start.
+   */
+  async hide(id: string): Promise<() => Promise<void>> {
     const path = this.folder(id);
     await this.#forget(id);
     const gone = join(this.path, unfinished(this.#role));
@@ -177,9 +186,12 @@ export class Folders<Body> {
       } catch (error) {
         if (!isErrno(error, "ENOENT")) throw error;
       }
-      await this.#disk.syncDirectory(this.path);
-      await this.#disk.remove(gone);
     });
+    return () =>
+      writing(path, async () => {
+        await this.#disk.syncDirectory(this.path);
+        await this.#disk.remove(gone);
+      });
   }
 
   /** Removes what this role left unfinished when it died. */

@@ -42,6 +42,8 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
   readonly #folders: Folders<Body>;
   readonly #endings: Endings<Ending>;
   readonly #phases: readonly Phase[];
+  /** How a migration is about to end, once all is done that comes before its ending is taken. */
+  readonly #ready = new Map<string, Promise<Phase | undefined>>();
 
   constructor({ folders, endings, phases }: MigrationsOptions<Body, Phase, Ending>) {
     this.#folders = folders;
@@ -95,22 +97,50 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
     for (const phase of phases) await this.#endings.foretell(folder, id, phase, more);
   }
 
+  /** Does what `end` does before it takes the ending, for whoever will be waited for then. */
+  async readyEnd(id: string, phase: Phase): Promise<void> {
+    const readying = this.#isToEnd(id, phase).then((toEnd) => (toEnd ? phase : undefined));
+    this.#ready.set(
+      id,
+      readying.catch(() => undefined),
+    );
+    await readying;
+  }
+
   /**
    * Ends a migration; `clear` removes what is left of it. Repeating it does no harm; ending it
    * otherwise is refused.
    */
   async end(id: string, phase: Phase): Promise<void> {
     assert.ok(this.#phases.includes(phase), `"${phase}" is a phase a migration can end in`);
-    const folder = this.#folders.folder(id);
-    if (!(await this.#endings.isEnded(id, phase))) {
-      await this.#endings.stamp(folder, id, phase);
-      await this.#endings.take(folder, id, phase);
-    }
+    const ready = await this.#ready.get(id);
+    this.#ready.delete(id); // whatever comes of it: a second try looks again
+    if (ready !== phase && !(await this.#isToEnd(id, phase))) return;
+    await this.#endings.take(this.#folders.folder(id), id, phase);
+  }
+
+  /** False if it has ended so already. Its ending is stamped, and only to be taken. */
+  async #isToEnd(id: string, phase: Phase): Promise<boolean> {
+    if (await this.#endings.isEnded(id, phase)) return false;
+    await this.#endings.stamp(this.#folders.folder(id), id, phase);
+    return true;
   }
 
   /** Removes the folder of a migration that has ended; left undone, it is done at the next start. */
   async clear(id: string): Promise<void> {
-    await this.#folders.remove(id).catch(ignoreUnwritable);
+    const finish = await this.hide(id);
+    await finish();
+  }
+
+  /** The first half of `clear`: the folder is out of sight. Answers the second. */
+  async hide(id: string): Promise<() => Promise<void>> {
+    try {
+      const finish = await this.#folders.hide(id);
+      return () => finish().catch(ignoreUnwritable);
+    } catch (error) {
+      ignoreUnwritable(error);
+      return async () => {};
+    }
   }
 
   /**

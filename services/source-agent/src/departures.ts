@@ -178,12 +178,16 @@ export class Departures {
         );
       }
       // A caller waits for all of this, and none of it for the rest.
-      await Promise.all([
-        departure.leavesNothing ? this.residents.remove(resident) : resident.look(),
-        store.departures.clear(departure.migrationId),
+      const [finish, finishToo] = await Promise.all([
+        departure.leavesNothing ? this.residents.hide(resident) : resident.look(),
+        store.departures.hide(departure.migrationId),
         annotate(departure),
       ]);
       resident.changes.bump();
+      // What nobody sees any more goes while nobody waits; a power loss brings back what the next start removes.
+      Promise.all([finish?.(), finishToo()]).catch((error: unknown) =>
+        log.warn({ migration_id: departure.migrationId, err: error }, "not tidied away"),
+      );
     } catch (error) {
       log.warn({ migration_id: departure.migrationId, err: error }, "not tidied away");
     }

@@ -396,7 +396,10 @@ async function takeBack(departure: Departure): Promise<void> {
 
 /** `landed` was heard of this very arrival: the old copy goes. */
 async function kill(departure: Departure): Promise<void> {
-  const { resident } = departure;
+  const { resident, host } = departure;
+  // Both are done while QEMU tells its measure and dies; undone, they are done when it has.
+  host.store.departures.readyEnd(departure.migrationId, "departed").catch(() => {});
+  host.store.guests.readyHide(departure.guestId).catch(() => {});
   await departure.measured;
   await resident.keeper?.kill(); // its reaping is heard by the departure
   void resident.clear(); // while that is being written

@@ -101,13 +101,20 @@ export class Residents {
 
   /** Its record goes, and everything it left behind. */
   async remove(resident: Resident): Promise<void> {
-    const { guestId } = resident;
+    const finish = await this.hide(resident);
+    await finish();
+  }
+
+  /** The first half of `remove`: nobody sees it any more. Answers the second. */
+  async hide(resident: Resident): Promise<() => Promise<void>> {
     // Before its record: an agent that dies in between finds a record, and goes on from there.
-    await this.host.store.guests.remove(guestId, resident.clear());
+    await resident.clear();
+    const finish = await this.host.store.guests.hide(resident.guestId);
     if (this.#guests.get(resident.guestId) === resident) this.#guests.delete(resident.guestId);
     resident.close();
     resident.changes.bump();
     this.changes.bump();
+    return finish;
   }
 
   /** Finds a guest whose record is here: after a restart, or after it landed. It is only looked at. */

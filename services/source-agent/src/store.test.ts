@@ -4,7 +4,7 @@
  * real directory, opened again; the other agent is played by the store's own parts.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -192,6 +192,19 @@ describe("a source's store", () => {
       (await there.endings.list()).map(({ body }) => body.phase),
       ["landed"],
     );
+  });
+
+  test("a guest that is hidden is not there, now or after a restart, finished or not", async () => {
+    for (const finishes of [true, false]) {
+      await store.guests.create("web-1", guest("web-1"));
+      await store.guests.readyHide("web-1");
+      const finish = await store.guests.hide("web-1");
+      assert.deepEqual(await store.guests.ids(), []);
+      if (finishes) await finish();
+      await again();
+      assert.deepEqual(await store.guests.ids(), []);
+    }
+    assert.deepEqual(await readdir(join(stateDir, "guests")), []);
   });
 
   test("leaves alone what the other agent has not finished", async () => {

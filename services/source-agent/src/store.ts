@@ -29,8 +29,12 @@ const PHASES: readonly SourcePhase[] = ["kept", "gone", "departed"];
 
 /** The guests that live here. */
 export interface Guests extends Pick<Folders<GuestRecord>, "ids" | "read" | "create" | "update"> {
-  /** Removes its record, and not before `cleared` resolves. It need not exist. */
-  remove(id: string, cleared?: Promise<void>): Promise<void>;
+  /** Removes its record, but not how it arrived, which may still lie in its folder. It need not exist. */
+  remove(id: string): Promise<void>;
+  /** The first half of `remove`: nobody sees it any more. Answers the second. */
+  hide(id: string): Promise<() => Promise<void>>;
+  /** Does what `hide` does before it hides, for whoever will be waited for then. */
+  readyHide(id: string): Promise<void>;
 }
 
 export interface SourceStore {
@@ -66,6 +70,18 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
       endings,
       phases: PHASES,
     });
+    /** How a guest arrived outlives its folder. */
+    const takeOut = async (id: string) => {
+      await landings.rescue(guests, id, "landed");
+      await landings.sync(); // the other agent may have taken it out, and died
+    };
+    const takenOut = new Map<string, Promise<boolean>>();
+    const hide = async (id: string) => {
+      const taken = await takenOut.get(id);
+      takenOut.delete(id); // whatever comes of it: a second try looks again
+      if (taken !== true) await takeOut(id);
+      return guests.hide(id);
+    };
     await departures.settle();
     await guests.tidy();
     await endings.tidy();
@@ -76,12 +92,21 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
         read: (id) => guests.read(id),
         create: (id, record) => guests.create(id, record),
         update: (id, record, durability) => guests.update(id, record, durability),
-        remove: async (id, cleared) => {
-          // How it arrived may still lie in its folder, and is to outlive it.
-          await landings.rescue(guests, id, "landed");
-          await landings.sync(); // the other agent may have taken it out, and died
-          await cleared;
-          await guests.remove(id);
+        remove: async (id) => {
+          const finish = await hide(id);
+          await finish();
+        },
+        hide,
+        readyHide: async (id) => {
+          const taking = takeOut(id);
+          takenOut.set(
+            id,
+            taking.then(
+              () => true,
+              () => false,
+            ),
+          );
+          await taking;
         },
       },
       departures,
