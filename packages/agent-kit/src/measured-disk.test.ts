@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { type Disk, realDisk } from "@ferry/store";
 import { measuredDisk } from "./measured-disk.js";
 import { makeMetrics } from "./metrics.js";
@@ -11,7 +12,11 @@ function setUp(refusal?: string) {
   };
   const steps = { writeFile: step, rename: step, syncDirectory: step, remove: step };
   const disk: Disk = { ...realDisk, ...steps };
-  return { disk: measuredDisk(disk, metrics.journal), text: () => metrics.registry.metrics() };
+  const text = async () => {
+    await turn(); // what was timed is counted when nobody waits
+    return metrics.registry.metrics();
+  };
+  return { disk: measuredDisk(disk, metrics.journal), text };
 }
 
 test("what was written is timed, step by step", async () => {

@@ -18,7 +18,8 @@ export const BEFOREHAND = "endings";
 /** A record that was written before its time. */
 interface Foreseen {
   readonly path: string;
-  readonly bytes: Buffer;
+  /** What it says, to be compared. */
+  readonly text: string;
   readonly folder: OpenDirectory;
 }
 
@@ -116,8 +117,7 @@ export class Folders<Body> {
    * as ever.
    */
   async foresee(id: string, body: Body): Promise<void> {
-    const bytes = encode(this.#format, body);
-    const written = this.#discard(this.#foreseen.get(id)).then(() => this.#writeBeside(id, bytes));
+    const written = this.#discard(this.#foreseen.get(id)).then(() => this.#writeBeside(id, body));
     this.#foreseen.set(
       id,
       written.catch(() => undefined),
@@ -128,7 +128,7 @@ export class Folders<Body> {
   async update(id: string, body: Body, durability: Durability = "fsync"): Promise<void> {
     const path = join(this.folder(id), RECORD);
     const foreseen = await this.#foreseen.get(id);
-    if (foreseen === undefined || !foreseen.bytes.equals(encode(this.#format, body))) {
+    if (foreseen === undefined || foreseen.text !== JSON.stringify(body)) {
       await writeRecord(this.#disk, this.#role, { path, format: this.#format, body, durability });
       return;
     }
@@ -209,8 +209,9 @@ export class Folders<Body> {
   }
 
   /** Whole and synced, under a name that is tidied away. */
-  async #writeBeside(id: string, bytes: Buffer): Promise<Foreseen> {
+  async #writeBeside(id: string, body: Body): Promise<Foreseen> {
     const path = join(this.folder(id), unfinished(this.#role));
+    const [text, bytes] = [JSON.stringify(body), encode(this.#format, body)];
     const folder = await this.#disk.openDirectory(this.folder(id));
     await writing(path, async () => {
       try {
@@ -221,7 +222,7 @@ export class Folders<Body> {
         throw error;
       }
     });
-    return { path, bytes, folder };
+    return { path, text, folder };
   }
 
   /** A foreseen record that never came goes, so that no folder is seen with it elsewhere. */
