@@ -75,6 +75,8 @@ const HURRIED: ReadonlyMap<DestinationPhase, number> = new Map([
   ["landing", 20],
   ["discarding", 1],
 ]);
+/** Logs and metrics of a landing are written so many milliseconds after whoever waits for it was told. */
+const LANDED_TOLD_MS = 5;
 const DISCARDED: ReadonlySet<DestinationPhase> = new Set(["discarding", "returned", "perished"]);
 
 /** Where and how the source sends. Holds the migration's key: never logged, never listed. */
@@ -354,7 +356,6 @@ export class Arrival {
   async #write(next: DestinationPhase): Promise<void> {
     const { store } = this.host;
     if (next === "landed") {
-      setImmediate(() => this.#tell()); // the guest runs, and there is time for people
       await store.arrivals.land(this.migrationId, this.guestId);
       return;
     }
@@ -444,7 +445,11 @@ export class Arrival {
       const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "destination" };
       log.info({ ...about, ...step, ...why }, `${step.from} → ${step.to}`);
     });
-    const pauseMs = HURRIED.get(step.to);
+    if (step.to === "landed") {
+      metrics.series.moved(this.migrationId, step.to); // before it is told to be over
+      this.changes.bump();
+    }
+    const pauseMs = step.to === "landed" ? LANDED_TOLD_MS : HURRIED.get(step.to);
     if (pauseMs === undefined) this.#tell();
     else setTimeout(() => this.#tell(), pauseMs);
     if (step.to === "perished") {

@@ -3,7 +3,7 @@
  * effect starts at once, never throws, and reports what came of it as the next thing heard.
  */
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { dying } from "@ferry/agent-kit";
 import type { SourceEffect } from "@ferry/protocol";
 import {
@@ -276,6 +276,7 @@ const UNTOUCHED: ReadonlySet<string> = new Set(["finish-migrate", "postmigrate"]
 async function hearSent(departure: Departure, qmp: Qmp): Promise<void> {
   const released = departure.hear("sent");
   departure.measured = released.then(async () => {
+    await turn(); // the word is on its way
     // A caller that has ordered the guest to land waits for the destination, which has work to do now.
     const landed = () => departure.phase !== "released";
     if (departure.ordered) await departure.changes.until(landed, { withinMs: LANDS_MS });
