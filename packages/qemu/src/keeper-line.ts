@@ -62,7 +62,7 @@ export class KeeperLine {
     // Synchronous: one file on a tmpfs, in the middle of a blackout.
     writeFileSync(freedPath, "");
     this.#freed = true;
-    this.socket.destroy();
+    setImmediate(() => this.socket.destroy()); // the keeper has all the time it wants
   }
 
   /** QEMU is a zombie: the keeper must wait for it. */
