@@ -49,7 +49,7 @@ export const realDisk: Disk = {
     try {
       await directory.sync();
     } finally {
-      void directory.close(); // nothing was written on it: nobody waits for that
+      directory.close().catch(() => {}); // nothing was written on it: nobody waits for that
     }
   },
   openDirectory: (path) => open(path, "r"),

@@ -139,7 +139,7 @@ export class Folders<Body> {
         if (durability === "fsync") await foreseen.folder.sync();
       });
     } finally {
-      void foreseen.folder.close(); // nobody waits for that
+      foreseen.folder.close().catch(() => {}); // nobody waits for that
     }
   }
 
