@@ -228,6 +228,12 @@ export class Arrival {
     return this.#vigil.since !== undefined;
   }
 
+  /** Its port is somebody else's from now on. */
+  giveBackPort(): void {
+    if (this.port !== undefined) this.host.ports.giveBack(this.port);
+    this.port = undefined;
+  }
+
   /** This agent ends: nothing is looked for any more. */
   close(): void {
     this.#vigil.end();

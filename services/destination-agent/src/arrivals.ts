@@ -171,10 +171,10 @@ export class Arrivals {
   }
 
   async #tidy(arrival: Arrival): Promise<void> {
-    const { ports, store } = this.host;
+    const { store } = this.host;
     const { log } = arrival.host;
     try {
-      if (arrival.port !== undefined) ports.giveBack(arrival.port);
+      arrival.giveBackPort();
       await arrival.tunnel?.stop();
       if (arrival.phase === "landed") {
         // The guest belongs to the source agent of this host now, which opens a monitor of its own.

@@ -148,7 +148,7 @@ async function listen(arrival: Arrival, key: string): Promise<void> {
   if (record.arrival.transport === "tunnel") {
     const path = join(qemuDirectory(runDir), "incoming");
     await openIncoming(qmp, { kind: "unix", path });
-    arrival.tunnel = await startTunnel({
+    const tunnel = await startTunnel({
       role: "accept",
       listen: { host: place.listenHost, ports: host.ports.free() },
       connectPath: path,
@@ -156,9 +156,13 @@ async function listen(arrival: Arrival, key: string): Promise<void> {
       key,
       security: host.tunnelSecurity(record.arrival.sourceAgentId),
     });
-    arrival.port = arrival.tunnel.port;
-    host.ports.take(arrival.port);
-    arrival.endpoint = { host: place.advertiseHost, port: arrival.tunnel.port, key };
+    // Nobody else stops it: whatever this arrival held was given back while the pump started.
+    if (arrival.settled) return tunnel.stop();
+    const { port } = tunnel;
+    host.ports.take(port);
+    arrival.tunnel = tunnel;
+    arrival.port = port;
+    arrival.endpoint = { host: place.advertiseHost, port, key };
     return;
   }
   const secret = encrypted(arrival);
@@ -173,8 +177,7 @@ async function listen(arrival: Arrival, key: string): Promise<void> {
         ...(secret ? { key: { dir: keyDirIn(runDir) } } : {}),
       });
     } catch (error) {
-      host.ports.giveBack(port);
-      arrival.port = undefined;
+      arrival.giveBackPort();
       if (error instanceof PortTaken) continue; // somebody else on this machine has it
       throw error;
     }
