@@ -201,12 +201,11 @@ export class Stage {
 
   async #close(): Promise<void> {
     this.healLinks();
-    try {
-      await Promise.all(this.hosts.map((host) => this.#closeHost(host)));
-    } finally {
-      this.network.remove();
-      rmSync(this.dir, { recursive: true, force: true });
-    }
+    const closed = await Promise.allSettled(this.hosts.map((host) => this.#closeHost(host)));
+    this.network.remove();
+    const failed = closed.find((each) => each.status === "rejected");
+    if (failed !== undefined) throw failed.reason; // its files stay, to be looked at and swept by the next stage
+    rmSync(this.dir, { recursive: true, force: true });
   }
 
   async #closeHost(host: StageHost): Promise<void> {
