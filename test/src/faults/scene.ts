@@ -1,7 +1,7 @@
 /* One migration that something is done to: set up, brought to its instant, brought to its end. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pass } from "node:timers/promises";
+import { setTimeout as pass, setImmediate as turn } from "node:timers/promises";
 import type { Transport } from "@ferry/client";
 import { tickerSpec } from "../harness/guests.js";
 import { signal } from "../harness/processes.js";
@@ -145,7 +145,10 @@ export async function breakAndMend(
   const mendedAt = performance.now();
   // The last one first: an agent that was frozen while it ended cannot end before it is thawed.
   for (const each of [fault, ...others.toReversed()]) await each.mend(scene);
-  hurry(scene);
+  // What its QEMU has said by now is read first: a word to one that is dead ends the monitor, and all
+  // that was not read is lost, such as that it had stopped its guest.
+  await turn();
+  if (INSTANTS[instant].slowly) hurry(scene);
   await stage.ready();
   return mendedAt;
 
