@@ -5,10 +5,11 @@
  * is a tiny firmware that enters long mode, counts to ten million there, which takes a real processor
  * a few milliseconds and an emulated one for ever, and then tells QEMU to exit with a code of its own.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Child } from "./scratch.js";
+import { Child, LENT_FD } from "./scratch.js";
 
 export interface KvmProbe {
   readonly works: boolean;
@@ -39,26 +40,23 @@ export async function probeAccelerator(
     readonly timeoutMs?: number;
   },
 ): Promise<KvmProbe> {
-  let dir: string | undefined;
+  let firmware: FileHandle | undefined;
   try {
-    dir = await makeDirectory();
-    const firmware = join(dir, "probe.rom");
-    await writeFile(firmware, probeFirmware());
+    firmware = await lendFirmware();
     const args = [
       ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
       ["-machine", "q35", "-accel", accelerator, "-cpu", cpuModel, "-m", "2M"],
-      ["-bios", firmware, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"],
+      ["-bios", `/proc/self/fd/${LENT_FD}`, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"],
     ].flat();
-    return await run(binary, args, timeoutMs);
+    return await run(new Child(binary, args, firmware.fd), timeoutMs);
   } catch (error) {
     return { works: false, reason: error instanceof Error ? error.message : String(error) };
   } finally {
-    if (dir !== undefined) await rm(dir, { recursive: true, force: true });
+    await firmware?.close();
   }
 }
 
-async function run(binary: string, args: readonly string[], timeoutMs: number): Promise<KvmProbe> {
-  const child = new Child(binary, args);
+async function run(child: Child, timeoutMs: number): Promise<KvmProbe> {
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -71,10 +69,18 @@ async function run(binary: string, args: readonly string[], timeoutMs: number): 
   return { works: false, reason: `a tiny guest did not get anywhere within ${timeoutMs} ms` };
 }
 
-/** In a container only /dev/shm may be writable. */
-async function makeDirectory(): Promise<string> {
-  const name = "ferry-kvm-";
-  return mkdtemp(join(tmpdir(), name)).catch(() => mkdtemp(join("/dev/shm", name)));
+/** A file without a name: whoever dies while it probes leaves nothing. In a container only /dev/shm may be writable. */
+async function lendFirmware(): Promise<FileHandle> {
+  const name = `ferry-kvm-${randomUUID()}`;
+  const file = await nameless(join(tmpdir(), name)).catch(() => nameless(join("/dev/shm", name)));
+  await file.write(probeFirmware());
+  return file;
+}
+
+async function nameless(path: string): Promise<FileHandle> {
+  const file = await open(path, "wx+", 0o600);
+  await unlink(path);
+  return file;
 }
 
 const ROM_BYTES = 64 * 1024;

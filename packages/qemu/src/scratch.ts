@@ -55,6 +55,9 @@ export async function withScratchQemu<T>(
   }
 }
 
+/** The descriptor under which a child has what it was lent. */
+export const LENT_FD = 4;
+
 /** A child process that is heard complaining, and that is always reaped. */
 export class Child {
   readonly #process: ChildProcess;
@@ -65,9 +68,12 @@ export class Child {
   constructor(
     readonly binary: string,
     args: readonly string[],
+    lentFd?: number,
   ) {
     const [program, programArgs] = tied(binary, args);
-    this.#process = spawn(program, programArgs, { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    const lent = lentFd === undefined ? [] : [lentFd];
+    const stdio = ["ignore", "ignore", "pipe", "pipe", ...lent] as const;
+    this.#process = spawn(program, programArgs, { stdio: [...stdio] });
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-COMPLAINT_LENGTH_MAX);
     });
