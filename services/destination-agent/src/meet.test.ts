@@ -7,24 +7,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Changes } from "@ferry/agent-kit";
-import { type MeetRequest, type MeetResponse, SourceWord, Verdict } from "@ferry/contract";
+import { MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
 import type { Arrivals } from "./arrivals.js";
 import { type MeetCall, meetHandler } from "./meet.js";
 
 /** No beat falls into a test. */
 const BEAT_MS = 3_600_000;
 
-const WORD: MeetRequest = {
+const WORD = MeetRequest.fromPartial({
   migrationId: "5b6a3f6e-6f6b-4c44-9a0f-3f0f0a5d7c11",
   guestId: "g",
   sourceAgentId: "host-1/source",
   arrival: 7n,
-  word: SourceWord.UNSPECIFIED,
-  acknowledged: Verdict.UNSPECIFIED,
-  stoppedAtUs: 0n,
-  bandwidthBytesPerSecond: 0n,
-  transferBytesPerSecond: 0n,
-};
+});
 
 /** One arrival as far as Meet looks at one, and a source that said its first word. */
 async function meeting() {

@@ -6,20 +6,14 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { type TestContext, test } from "node:test";
 import type { PeerLine } from "@ferry/agent-kit";
-import { type MeetRequest, SourceWord, Verdict } from "@ferry/contract";
+import { MeetRequest, SourceWord, Verdict } from "@ferry/contract";
 import { MeetCall } from "./meet-call.js";
 
-const WORD: MeetRequest = {
+const WORD = MeetRequest.fromPartial({
   migrationId: "m",
   guestId: "g",
   sourceAgentId: "host-1/source",
-  arrival: 0n,
-  word: SourceWord.UNSPECIFIED,
-  acknowledged: Verdict.UNSPECIFIED,
-  stoppedAtUs: 0n,
-  bandwidthBytesPerSecond: 0n,
-  transferBytesPerSecond: 0n,
-};
+});
 
 function met(t: TestContext) {
   const said: MeetRequest[] = [];

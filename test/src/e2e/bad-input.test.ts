@@ -18,7 +18,7 @@ import {
   type FaultRead,
   FinishOrder,
   type GuestSpec,
-  type MeetRequest,
+  MeetRequest,
   type MeetResponse,
   MigrationServiceService,
   PeerServiceService,
@@ -444,18 +444,8 @@ describe("a peer that is not the one", () => {
       return await new Promise((resolve) => {
         call.on("data", (answer: MeetResponse) => resolve(answer));
         call.on("error", (error: ServiceError) => resolve(readFault(error)));
-        call.write({
-          migrationId: randomUUID(),
-          guestId: "settled",
-          sourceAgentId: "host-1/source",
-          arrival: 0n,
-          word: SourceWord.UNSPECIFIED,
-          acknowledged: Verdict.UNSPECIFIED,
-          stoppedAtUs: 0n,
-          bandwidthBytesPerSecond: 0n,
-          transferBytesPerSecond: 0n,
-          ...word,
-        });
+        const ids = { migrationId: randomUUID(), guestId: "settled" };
+        call.write(MeetRequest.fromPartial({ ...ids, sourceAgentId: "host-1/source", ...word }));
       });
     } finally {
       call.cancel();

@@ -22,9 +22,9 @@ import {
   watchMigrations,
 } from "@ferry/client";
 import {
+  MeetRequest,
   type MeetResponse,
   PeerServiceService,
-  SourceWord,
   Verdict,
   Transport as Wire,
 } from "@ferry/contract";
@@ -164,17 +164,8 @@ async function keyOf({ migrationId, guestId, from, to }: Steps): Promise<string>
     return await new Promise((resolve, reject) => {
       call.on("data", ({ endpoint }: MeetResponse) => endpoint && resolve(endpoint.key));
       call.on("error", (error: ServiceError) => reject(error));
-      call.write({
-        migrationId,
-        guestId,
-        sourceAgentId: `${from.name}/source`,
-        arrival: 0n,
-        word: SourceWord.UNSPECIFIED,
-        acknowledged: Verdict.UNSPECIFIED,
-        stoppedAtUs: 0n,
-        bandwidthBytesPerSecond: 0n,
-        transferBytesPerSecond: 0n,
-      });
+      const sourceAgentId = `${from.name}/source`;
+      call.write(MeetRequest.fromPartial({ migrationId, guestId, sourceAgentId }));
     });
   } finally {
     call.cancel();
