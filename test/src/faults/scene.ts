@@ -1,10 +1,10 @@
 /* One migration that something is done to: set up, brought to its instant, brought to its end. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pass, setImmediate as turn } from "node:timers/promises";
 import type { Transport } from "@ferry/client";
 import { tickerSpec } from "../harness/guests.js";
-import { signal } from "../harness/processes.js";
+import { processHolding, type SeenProcess, signal } from "../harness/processes.js";
 import { type Ending, endingOf, viewOf, wordsOfView } from "./ending.js";
 import { FAULTS, type Fault, newMigrationId, type Scene } from "./faults.js";
 import type { FromAgent } from "./hooks.js";
@@ -259,9 +259,7 @@ function testimonies(witness: Witness): Testimony[] {
 export function leftovers(stage: Stage): string[] {
   return stage.hosts.flatMap((host) => {
     const { name } = host.place;
-    const found = stage
-      .guestsProcesses(host)
-      .map(({ pid, commandLine }) => `process ${pid}: ${commandLine.slice(0, 100)}`);
+    const found = stage.guestsProcesses(host).map(wordsOf);
     for (const entry of readdirSync(host.runDir, { withFileTypes: true })) {
       if (entry.isDirectory()) found.push(`run directory ${entry.name}`);
     }
@@ -272,10 +270,16 @@ export function leftovers(stage: Stage): string[] {
       }
     }
     for (const { port, inode } of listening(host)) {
-      if (!ALL_PORTS.includes(port)) found.push(`port ${port}, of ${ownerOf(inode)}`);
+      if (!ALL_PORTS.includes(port))
+        found.push(`port ${port}, of ${wordsOf(processHolding(inode))}`);
     }
     return found.map((what) => `${name} still has ${what}`);
   });
+}
+
+function wordsOf(process: SeenProcess | undefined): string {
+  if (process === undefined) return "no process";
+  return `process ${process.pid}: ${process.commandLine.slice(0, 100)}`;
 }
 
 /** TCP ports that somebody listens on in that host's network, as the kernel has them. */
@@ -289,23 +293,6 @@ function listening(host: StageHost): { readonly port: number; readonly inode: st
     if (state !== "0A") return [];
     return [{ port: Number.parseInt(local.split(":")[1] ?? "0", 16), inode }];
   });
-}
-
-/** The process that holds a socket, for whoever reads what was left. */
-function ownerOf(inode: string): string {
-  for (const pid of readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name))) {
-    try {
-      const sockets = readdirSync(`/proc/${pid}/fd`).map((fd) =>
-        readlinkSync(`/proc/${pid}/fd/${fd}`),
-      );
-      if (!sockets.includes(`socket:[${inode}]`)) continue;
-      const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-      return `process ${pid}: ${commandLine.slice(0, 100)}`;
-    } catch {
-      // It is gone, or one of its descriptors is.
-    }
-  }
-  return "no process";
 }
 
 /** The source agent's log has an alarm of the highest level about it. */

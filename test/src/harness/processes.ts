@@ -3,7 +3,7 @@
  * private folder, which stands in the command line of every agent, keeper and QEMU that it started:
  * nobody else's process is ever touched.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 export interface SeenProcess {
   readonly pid: number;
@@ -22,6 +22,20 @@ export function processesMentioning(text: string): SeenProcess[] {
     if (commandLine.includes(text)) seen.push({ pid, parent: parentOf(pid), commandLine });
   }
   return seen;
+}
+
+/** The living process that has a socket open, by the inode that /proc/net/tcp tells of it; this one left out. */
+export function processHolding(inode: string): SeenProcess | undefined {
+  return processesMentioning("").find(({ pid }) => {
+    try {
+      const opened = readdirSync(`/proc/${pid}/fd`).map((fd) =>
+        readlinkSync(`/proc/${pid}/fd/${fd}`),
+      );
+      return opened.includes(`socket:[${inode}]`);
+    } catch {
+      return false; // it is gone, or one of its descriptors is
+    }
+  });
 }
 
 /** Empty for a process that is gone, and for a zombie: both have ended. */
