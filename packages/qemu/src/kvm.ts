@@ -72,15 +72,19 @@ async function run(child: Child, timeoutMs: number): Promise<KvmProbe> {
 /** A file without a name: whoever dies while it probes leaves nothing. In a container only /dev/shm may be writable. */
 async function lendFirmware(): Promise<FileHandle> {
   const name = `ferry-kvm-${randomUUID()}`;
-  const file = await nameless(join(tmpdir(), name)).catch(() => nameless(join("/dev/shm", name)));
-  await file.write(probeFirmware());
-  return file;
+  return nameless(join(tmpdir(), name)).catch(() => nameless(join("/dev/shm", name)));
 }
 
 async function nameless(path: string): Promise<FileHandle> {
   const file = await open(path, "wx+", 0o600);
-  await unlink(path);
-  return file;
+  try {
+    await unlink(path);
+    await file.writeFile(probeFirmware());
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 const ROM_BYTES = 64 * 1024;

@@ -72,8 +72,9 @@ export class Child {
   ) {
     const [program, programArgs] = tied(binary, args);
     const lent = lentFd === undefined ? [] : [lentFd];
-    const stdio = ["ignore", "ignore", "pipe", "pipe", ...lent] as const;
-    this.#process = spawn(program, programArgs, { stdio: [...stdio] });
+    this.#process = spawn(program, programArgs, {
+      stdio: ["ignore", "ignore", "pipe", "pipe", ...lent],
+    });
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-COMPLAINT_LENGTH_MAX);
     });
