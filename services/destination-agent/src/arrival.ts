@@ -73,10 +73,9 @@ const HURRIED: ReadonlyMap<DestinationPhase, number> = new Map([
   ["loadedOrdered", 20], // `released` is on its way
   ["untying", 20],
   ["landing", 20],
+  ["landed", 5], // whoever waits for it hears of it at once
   ["discarding", 1],
 ]);
-/** Logs and metrics of a landing are written so many milliseconds after whoever waits for it was told. */
-const LANDED_TOLD_MS = 5;
 const DISCARDED: ReadonlySet<DestinationPhase> = new Set(["discarding", "returned", "perished"]);
 
 /** Where and how the source sends. Holds the migration's key: never logged, never listed. */
@@ -446,16 +445,14 @@ export class Arrival {
     const why = this.#cause === undefined ? {} : { cause: this.#cause, reason: this.#reason };
     this.#untold.push(() => {
       metrics.phaseDuration.observe({ role: "destination", phase: step.from }, lastedMs / 1000);
-      if (step.from !== step.to) metrics.series.moved(this.migrationId, step.to);
       this.#traceStep(step, { startedAtMs: endedAtMs - lastedMs, endedAtMs });
       const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "destination" };
       log.info({ ...about, ...step, ...why }, `${step.from} → ${step.to}`);
     });
-    if (step.to === "landed") {
-      metrics.series.moved(this.migrationId, step.to); // before it is told to be over
-      this.changes.bump();
-    }
-    const pauseMs = step.to === "landed" ? LANDED_TOLD_MS : HURRIED.get(step.to);
+    // At once: a series that is over takes no phase any more.
+    if (step.from !== step.to) metrics.series.moved(this.migrationId, step.to);
+    if (step.to === "landed") this.changes.bump();
+    const pauseMs = HURRIED.get(step.to);
     if (pauseMs === undefined) this.#tell();
     else setTimeout(() => this.#tell(), pauseMs);
     if (step.to === "perished") {
