@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { Ahead } from "./ahead.js";
 import type { Disk, OpenDirectory } from "./disk.js";
 import { isErrno, StoreCorrupt, StoreExists, writing } from "./errors.js";
 import { encode, type Format } from "./format.js";
@@ -36,8 +37,8 @@ export class Folders<Body> {
   readonly #disk: Disk;
   readonly #role: string;
   readonly #format: Format<Body>;
-  /** Records written before their time; undefined once settled: that one could not be written. */
-  readonly #foreseen = new Map<string, Promise<Foreseen | undefined>>();
+  /** Records written before their time. */
+  readonly #foreseen = new Ahead<Foreseen>();
   /** Folders that are there although their making was refused: the disk did not let go of them. */
   readonly #refused = new Set<string>();
 
@@ -117,22 +118,18 @@ export class Folders<Body> {
    * as ever.
    */
   async foresee(id: string, body: Body): Promise<void> {
-    const written = this.#discard(this.#foreseen.get(id)).then(() => this.#writeBeside(id, body));
-    this.#foreseen.set(
-      id,
-      written.catch(() => undefined),
-    );
-    await written;
+    const written = this.#discard(this.#foreseen.look(id)).then(() => this.#writeBeside(id, body));
+    await this.#foreseen.begin(id, written);
   }
 
   async update(id: string, body: Body, durability: Durability = "fsync"): Promise<void> {
     const path = join(this.folder(id), RECORD);
-    const foreseen = await this.#foreseen.get(id);
+    const foreseen = await this.#foreseen.look(id);
     if (foreseen === undefined || foreseen.text !== JSON.stringify(body)) {
       await writeRecord(this.#disk, this.#role, { path, format: this.#format, body, durability });
       return;
     }
-    this.#foreseen.delete(id); // whatever comes of it: a second try writes anew
+    void this.#foreseen.take(id); // whatever comes of it: a second try writes anew
     try {
       await writing(path, async () => {
         await this.#disk.rename(foreseen.path, path);
@@ -227,12 +224,10 @@ export class Folders<Body> {
 
   /** A foreseen record that never came goes, so that no folder is seen with it elsewhere. */
   async #forget(id: string): Promise<void> {
-    const foreseen = this.#foreseen.get(id);
-    this.#foreseen.delete(id);
-    await this.#discard(foreseen);
+    await this.#discard(this.#foreseen.take(id));
   }
 
-  async #discard(written: Promise<Foreseen | undefined> | undefined): Promise<void> {
+  async #discard(written: Promise<Foreseen | undefined>): Promise<void> {
     const foreseen = await written;
     if (foreseen === undefined) return;
     await foreseen.folder.close();

@@ -1,3 +1,4 @@
+export { Ahead } from "./ahead.js";
 export { type AuditEntry, AuditLog, readAudit } from "./audit.js";
 export { type Disk, realDisk } from "./disk.js";
 export { diskAround } from "./disk-around.js";

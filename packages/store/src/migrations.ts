@@ -15,6 +15,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { Ahead } from "./ahead.js";
 import type { Endings } from "./endings.js";
 import { StoreExists, StoreUnwritable } from "./errors.js";
 import type { Folders } from "./folders.js";
@@ -43,7 +44,7 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
   readonly #endings: Endings<Ending>;
   readonly #phases: readonly Phase[];
   /** How a migration is about to end, once all is done that comes before its ending is taken. */
-  readonly #ready = new Map<string, Promise<Phase | undefined>>();
+  readonly #ready = new Ahead<Phase | undefined>();
 
   constructor({ folders, endings, phases }: MigrationsOptions<Body, Phase, Ending>) {
     this.#folders = folders;
@@ -100,11 +101,7 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
   /** Does what `end` does before it takes the ending, for whoever will be waited for then. */
   async readyEnd(id: string, phase: Phase): Promise<void> {
     const readying = this.#isToEnd(id, phase).then((toEnd) => (toEnd ? phase : undefined));
-    this.#ready.set(
-      id,
-      readying.catch(() => undefined),
-    );
-    await readying;
+    await this.#ready.begin(id, readying);
   }
 
   /**
@@ -113,8 +110,7 @@ export class Migrations<Body, Phase extends string, Ending extends { readonly ph
    */
   async end(id: string, phase: Phase): Promise<void> {
     assert.ok(this.#phases.includes(phase), `"${phase}" is a phase a migration can end in`);
-    const ready = await this.#ready.get(id);
-    this.#ready.delete(id); // whatever comes of it: a second try looks again
+    const ready = await this.#ready.take(id); // a second try looks again
     if (ready !== phase && !(await this.#isToEnd(id, phase))) return;
     await this.#endings.take(this.#folders.folder(id), id, phase);
   }

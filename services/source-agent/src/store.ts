@@ -14,6 +14,7 @@ import {
 } from "@ferry/agent-kit";
 import type { SourcePhase } from "@ferry/protocol";
 import {
+  Ahead,
   Endings,
   Folders,
   type Kept,
@@ -75,11 +76,9 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
       await landings.rescue(guests, id, "landed");
       await landings.sync(); // the other agent may have taken it out, and died
     };
-    const takenOut = new Map<string, Promise<boolean>>();
+    const takenOut = new Ahead<boolean>();
     const hide = async (id: string) => {
-      const taken = await takenOut.get(id);
-      takenOut.delete(id); // whatever comes of it: a second try looks again
-      if (taken !== true) await takeOut(id);
+      if (!(await takenOut.take(id))) await takeOut(id); // a second try looks again
       return guests.hide(id);
     };
     await departures.settle();
@@ -97,17 +96,11 @@ export async function openSourceStore(stateDir: string, disk = realDisk): Promis
           await finish();
         },
         hide,
-        readyHide: async (id) => {
-          const taking = takeOut(id);
-          takenOut.set(
+        readyHide: (id) =>
+          takenOut.begin(
             id,
-            taking.then(
-              () => true,
-              () => false,
-            ),
-          );
-          await taking;
-        },
+            takeOut(id).then(() => true),
+          ),
       },
       departures,
       endings: {
