@@ -51,6 +51,14 @@ const ALWAYS: Row = {
 const UNMET = { impossible: "the two agents have not met: the source has nobody to say it to" };
 /** A copy that is cancelled midway ends an older QEMU by itself, often before the source's word is there. */
 const TORN = { returnedBy: ["recalled", "qemu_died"] } as const;
+/**
+ * The copy breaks off when its receiver is dead, and the source takes the guest back and says so: on a
+ * busy machine that word may be there before the destination has seen the death itself.
+ */
+const broken = (cause: CutCause) => {
+  const first = { returnedBy: [cause, "recalled"] } as const;
+  return { ...ALWAYS, receiving: first, receivingOrdered: first };
+};
 const GIVEN = { impossible: "the source gave custody away: it has nothing to take back" };
 
 export const CUTS: { readonly [C in CutCause]: Row } = {
@@ -72,6 +80,6 @@ export const CUTS: { readonly [C in CutCause]: Row } = {
     receivingDue: GIVEN,
     loadedReleased: GIVEN,
   },
-  qemu_died: { ...ALWAYS, landed: "landedAndLost" },
-  keeper_died: ALWAYS,
+  qemu_died: { ...broken("qemu_died"), landed: "landedAndLost" },
+  keeper_died: broken("keeper_died"),
 };
