@@ -14,8 +14,8 @@
  * No group: all of them. Options after `--` go to node --test, e.g. `-- --test-name-pattern=tunnel`.
  */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -90,11 +90,18 @@ function run(files, concurrency, timeoutMs) {
       counted.fail += count("cancelled");
       // A file that could not even be run must not pass for a file without tests.
       if (code !== 0 && counted.fail === 0) counted.fail = 1;
-      const places = tail.matchAll(/^test at (.+\.test\.js):\d+:\d+$/gm);
-      const failing = [...new Set([...places].map(([, path]) => relative(root, join(root, path))))];
-      resolve({ ...counted, failing: failing.filter((path) => existsSync(join(root, path))) });
+      const places = [...tail.matchAll(/^test at (.+\.m?js):\d+:\d+$/gm)].map(([, path]) => path);
+      resolve({ ...counted, failing: files.filter((file) => places.some(isIn(file))) });
     });
   });
+}
+
+/** Whether what failed at a place is of that test file: written there, or in a part that it imports. */
+function isIn(file) {
+  const text = readFileSync(join(root, file), "utf8");
+  return (place) =>
+    join(root, place) === join(root, file) ||
+    (!/\.test\.m?js$/.test(place) && text.includes(`/${basename(place)}"`));
 }
 
 function unit() {
