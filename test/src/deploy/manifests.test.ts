@@ -91,6 +91,14 @@ test("kustomize makes the same of it", () => {
   }
 });
 
+test("every container of every overlay runs the image that the overlay names", () => {
+  for (const overlay of OVERLAYS) {
+    const { containers, initContainers } = daemonSetOf(overlay).spec.template.spec;
+    const images = [...initContainers, ...containers].map(({ image }) => image);
+    assert.deepEqual([...new Set(images)], ["registry.example/ferry:0.1.0"], overlay);
+  }
+});
+
 test("an agent has no right that it does not use, and shares nothing with a second generation", () => {
   const { spec } = daemonSetOf("secret");
   const pod = spec.template.spec;
@@ -147,8 +155,10 @@ interface Agents {
         readonly hostNetwork: boolean;
         readonly automountServiceAccountToken: boolean;
         readonly terminationGracePeriodSeconds: number;
+        readonly initContainers: readonly { readonly image: string }[];
         readonly containers: readonly {
           readonly name: string;
+          readonly image: string;
           readonly securityContext: unknown;
           readonly ports: readonly { readonly containerPort: number }[];
           readonly readinessProbe: { readonly grpc: { readonly port: number } };
