@@ -138,13 +138,6 @@ test("the agents' files are good configurations, and agree with the pod about po
   }
 });
 
-test("the node's firewall is one that nft takes", () => {
-  const rules = join(REPOSITORY, "deploy/nftables/ferry.nft");
-  const done = spawnSync("nft", ["--check", "--file", rules], { encoding: "utf8" });
-  assert.equal(done.error, undefined);
-  assert.equal(done.status, 0, done.stderr);
-});
-
 /** What this test reads of it. */
 interface Agents {
   readonly spec: {
