@@ -3,7 +3,7 @@ import { ROWS, type Row } from "./rows.js";
 
 /** Everything between these lines is drawn. */
 export const DRAWN_FROM =
-  "<!-- Drawn from packages/client/src/rows.ts by scripts/draw-controller.mjs. -->";
+  "<!-- Drawn from packages/client/src/rows.ts by packages/client/scripts/draw-controller.mjs. -->";
 export const DRAWN_TO = "<!-- End of what is drawn. -->";
 
 /** The page with its tables drawn anew. */
