@@ -43,7 +43,7 @@ export type DestinationHeard =
   | "cut" // the tether's end
   | "restarted" // this agent is new to this QEMU, or has lost sight of it and found it again
   | "qemuGone" // reaped
-  | "freed" // the keeper said so: from now on it only reaps
+  | "freed" // the keeper kills no more: from now on it only reaps
   | "ran" // QEMU says that the guest runs, or has run
   | "contRefused" // QEMU's explicit no to `cont`; silence is not a refusal
   | "keeperGone" // the keeper is dead, and QEMU is not
@@ -52,7 +52,7 @@ export type DestinationHeard =
 export type DestinationEffect =
   | "launch" // start a keeper and, under it, a QEMU that listens, paused
   | "kill" // SIGKILL until reaped
-  | "freeKeeper" // tell the keeper to kill no more; it answers
+  | "freeKeeper" // tell the keeper to kill no more
   | "cont" // let the guest run
   | "look"; // ask QEMU whether the guest runs, and `cont` only if it does not
 
