@@ -115,6 +115,7 @@ export class Resident {
     });
     qmp.once("close", () => {
       if (this.qmp === qmp) this.qmp = undefined;
+      this.keeper?.look(); // it may be QEMU's end, and a keeper that is gone tells nobody
       this.reopenLater();
     });
     await this.look();
@@ -162,6 +163,7 @@ export class Resident {
   }
 
   async #reopen(): Promise<void> {
+    this.keeper?.look(); // QEMU hangs up before it is gone
     if (this.dead || this.#closed || this.qmp !== undefined) return;
     try {
       await this.open();
