@@ -174,6 +174,11 @@ export interface End {
   readonly endedAt: number;
 }
 
+/** Where it runs then, if it does. */
+function homeOf({ from, to }: Scene, ending: Ending | undefined): StageHost | undefined {
+  return ending === "source" ? from : ending === "destination" ? to : undefined;
+}
+
 /** Waits for the end, and judges the way there. */
 export async function close(scene: Scene): Promise<End> {
   const { stage, from, to, guestId, migrationId, controller, witness } = scene;
@@ -183,7 +188,10 @@ export async function close(scene: Scene): Promise<End> {
     async () => {
       const view = await viewOf(from, to, guestId, migrationId);
       if (view !== undefined) words = wordsOfView(view);
-      return view === undefined ? undefined : endingOf(view);
+      const ends = view === undefined ? undefined : endingOf(view);
+      const at = homeOf(scene, ends);
+      // Its QEMU is gone, and the agent has yet to notice.
+      return at !== undefined && witness.on(at.place.name)?.gone ? undefined : ends;
     },
     ENDING_BOUND_MS,
   ).catch((error: unknown) => {
@@ -191,7 +199,7 @@ export async function close(scene: Scene): Promise<End> {
   });
   const endedAt = performance.now();
   const troubles: string[] = [];
-  const home = ending === "source" ? from : ending === "destination" ? to : undefined;
+  const home = homeOf(scene, ending);
   if (home !== undefined) {
     const seen = witness.on(home.place.name);
     const start = testimonies(witness);
