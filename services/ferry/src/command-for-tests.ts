@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
+/** The command, built. */
+export const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
 
 export interface Ran {
   readonly code: number | null;
@@ -21,13 +22,14 @@ export interface StartOptions {
   readonly cwd?: string;
   /** All of its environment; by default this process's own. */
   readonly env?: NodeJS.ProcessEnv;
-  readonly stdin?: string;
+  /** By default nothing. Undefined: it stays open. */
+  readonly stdin?: string | undefined;
 }
 
 /** Starts `ferry` with these arguments. Whoever starts it ends it. */
 export function startFerry(
   args: readonly string[],
-  { cwd, env, stdin = "" }: StartOptions = {},
+  { cwd, env, ...input }: StartOptions = {},
 ): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     ...(cwd === undefined ? {} : { cwd }),
@@ -48,7 +50,8 @@ export function startFerry(
     hear();
   });
   child.stdin.on("error", () => {}); // it may have ended without reading
-  child.stdin.end(stdin);
+  const { stdin } = { stdin: "", ...input };
+  if (stdin !== undefined) child.stdin.end(stdin);
   const done = new Promise<Ran>((resolve) => {
     child.on("close", (code) => resolve({ code, out, err }));
   });

@@ -3,13 +3,13 @@
  * to do next. Method: the command itself, as a process, against two scripted agents.
  */
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawnSync } from "node:child_process";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
 import { type FakeAgents, fault, gate, type Script } from "@ferry/client/fake-agents";
-import { type Ran, type Running, startFerry } from "./command-for-tests.js";
+import { MAIN, type Ran, type Running, startFerry } from "./command-for-tests.js";
 import { HEALTHY, startFleet } from "./fleet-for-tests.js";
 
 const directory = mkdtempSync(join(tmpdir(), "ferry-cli-"));
@@ -25,10 +25,15 @@ after(() => rmSync(directory, { recursive: true }));
 /** In a directory without a hosts file, and an environment that says nothing but what it must. */
 function start(
   args: readonly string[],
-  { stdin = "", env = {} }: { stdin?: string; env?: NodeJS.ProcessEnv } = {},
+  { env = {}, ...input }: { stdin?: string | undefined; env?: NodeJS.ProcessEnv } = {},
 ): Running {
   const own = { PATH: process.env.PATH, HOME: directory };
-  const started = startFerry(args, { cwd: directory, env: { ...own, ...env }, stdin });
+  const started = startFerry(args, {
+    cwd: directory,
+    env: { ...own, ...env },
+    stdin: "",
+    ...input,
+  });
   running.add(started.child);
   void started.done.then(() => running.delete(started.child));
   return started;
@@ -346,6 +351,49 @@ describe("migrate", () => {
   });
 });
 
+describe("a reader that goes away", () => {
+  for (const [lost, args] of [
+    ["stdout", ["--json"]],
+    ["stderr", []],
+  ] as const) {
+    test(`(${lost}) ends no move, and changes no exit code`, async () => {
+      const { agents, hosts } = await fleet({
+        ...HEALTHY,
+        finish: ["returned"],
+        confirm: ["returned"],
+      });
+      const move = ["migrate", "vm1", "--from", "a", "--to", "b", "--hosts", hosts];
+      const { child, done } = start([...move, ...args]);
+      child[lost]?.destroy();
+      assert.equal((await done).code, 3);
+      assert.ok(agents.heard.includes("confirm"));
+    });
+  }
+
+  test("ends what would go on for ever", async () => {
+    const { hosts } = await fleet({ finish: ["pending"] });
+    const watching = start(["watch", "vm1", "--hosts", hosts]);
+    watching.child.stdout?.destroy();
+    assert.equal((await watching.done).code, 0);
+    const calling = start(["call", "WatchMigrations", "--host", "a", "--hosts", hosts]);
+    calling.child.stdout?.destroy();
+    assert.equal((await calling.done).code, 0);
+  });
+
+  test("is no full disk: that is told, and the exit code tells", {
+    skip: !existsSync("/dev/full"),
+  }, () => {
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, "--help"], {
+      stdio: ["ignore", full, "pipe"],
+      encoding: "utf8",
+    });
+    closeSync(full);
+    assert.equal(status, 1);
+    assert.match(stderr, /^error: the output cannot be written: ENOSPC/);
+  });
+});
+
 describe("check", () => {
   test("exits with 0 when nothing stands in the way", async () => {
     const { hosts } = await fleet({ ...HEALTHY, prepare: [["validated", "ok"]] });
@@ -442,6 +490,16 @@ describe("call", () => {
         .map((line) => JSON.parse(line).event),
       ["prepared", "landed"],
     );
+  });
+
+  test("is over when the agent ends it, although stdin is open", async () => {
+    const { agents } = await fleet({ prepare: [[fault("NO_SLOT")]] });
+    const args = ["call", "DestinationService.Prepare", "-", "--address", agents.destination];
+    const { child, done } = start(args, { stdin: undefined });
+    child.stdin?.write('{"open":{"migration_id":"m"}}\n');
+    const { code, err } = await done;
+    assert.equal(code, 1);
+    assert.match(err, /NO_SLOT/);
   });
 
   test("shows a fault with its reason and what to do", async () => {

@@ -4,14 +4,22 @@ import { CommanderError } from "commander";
 import { EXIT } from "./exit.js";
 import { explain } from "./failure.js";
 import { ferry } from "./program.js";
-import { SHELL } from "./shell.js";
+import { SHELL, unread } from "./shell.js";
 
 const { FERRY_HOSTS, FERRY_DEBUG } = process.env;
 const debug = FERRY_DEBUG !== undefined && FERRY_DEBUG !== "";
 
-// A reader that has seen enough (`ferry guests | head`) is no error.
+let unwritten: NodeJS.ErrnoException | undefined;
+// A reader that has seen enough (`ferry guests | head`) is no error, and ends no move: its outcome counts.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(EXIT.ok);
+  unread(); // nothing that follows will be read either
+  if (error.code === "EPIPE" || unwritten !== undefined) return;
+  unwritten = error;
+  SHELL.note(`error: the output cannot be written: ${error.message}`);
+});
+process.stderr.on("error", () => {}); // nobody is left to be told
+process.on("exit", () => {
+  if (unwritten !== undefined) process.exitCode ||= EXIT.error;
 });
 
 try {

@@ -11,14 +11,22 @@ export interface Shell {
   json(value: unknown): void;
   /** Whether a person watches stderr. */
   readonly live: boolean;
+  /** Aborted once nobody reads what is printed any more. For what would go on for ever. */
+  readonly unread: AbortSignal;
   exit(code: number): void;
 }
+
+const reader = new AbortController();
+
+/** Nobody reads what is printed any more. */
+export const unread = () => reader.abort();
 
 export const SHELL: Shell = {
   print: (text) => void process.stdout.write(`${text}\n`),
   note: (text) => void process.stderr.write(`${text}\n`),
   json: (value) => void process.stdout.write(`${JSON.stringify(value, plain)}\n`),
   live: process.stderr.isTTY === true,
+  unread: reader.signal,
   exit: (code) => {
     process.exitCode = code;
   },

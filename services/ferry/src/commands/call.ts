@@ -136,7 +136,9 @@ async function call(
   timeoutMs: number | undefined,
   shell: Shell,
 ): Promise<void> {
-  const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+  const ends = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
+  if (method.responseStream) ends.push(shell.unread); // the one answer of another method is still awaited
+  const limit = ends.length === 0 ? undefined : AbortSignal.any(ends);
   const where = `${short(method)} at ${agent.address}`;
   try {
     if (method.requestStream) {
@@ -173,11 +175,15 @@ async function converse(
   });
   ended.catch(() => {}); // awaited below, perhaps after it failed
   limit?.addEventListener("abort", () => stream.cancel());
-  try {
+  const sent = (async () => {
     for await (const request of requests) stream.write(request);
     stream.end();
-    await ended;
+  })();
+  try {
+    await Promise.race([ended, sent.then(() => ended)]); // an agent may end it while stdin is open
   } finally {
     stream.cancel();
+    sent.catch(() => {}); // what it wanted to send is of no interest any more
+    process.stdin.destroy();
   }
 }

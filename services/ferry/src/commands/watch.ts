@@ -30,6 +30,7 @@ export function addWatch(program: Command, shell: Shell): void {
           const leave = () => over.abort();
           process.on("SIGINT", leave);
           process.on("SIGTERM", leave);
+          shell.unread.addEventListener("abort", leave);
           const screen = screenFor(shell, flags.json === true);
           const migrationId = only !== undefined && UUID.test(only) ? only : "";
           const wanted = ({ guestId, settled }: Migration, known: boolean) =>
