@@ -81,6 +81,34 @@ test("a field the message does not have is refused, at any depth", () => {
   assert.throws(() => contract.check([], request), /an object is wanted/);
 });
 
+test("a value of another kind is refused, which the encoder would take for something", () => {
+  const contract = new Contract(loaded);
+  const { request } = contract.find("Finish");
+  const override = { fenced_host: "a", accept_older_memory: true };
+  contract.check({ order: "FINISH_ORDER_LAND", wait_ms: 0, override }, request);
+  contract.check({ order: 1, override: null }, request);
+  for (const [wrong, told] of [
+    [{ order: "LAND" }, /FinishRequest\.order: "LAND" is none of its values/],
+    [{ order: 77 }, /FinishRequest\.order: 77/],
+    [{ override: { accept_older_memory: "no" } }, /override\.accept_older_memory: "no"/],
+    [{ migration_id: 3 }, /migration_id: 3/],
+    [{ wait_ms: -1 }, /wait_ms: -1/],
+    [{ wait_ms: [1] }, /wait_ms: one value, no list/],
+    [{ override: [] }, /override: one value, no list/],
+  ] as const) {
+    assert.throws(() => contract.check(wrong, request), told);
+  }
+  const perform = contract.find("Perform").request;
+  contract.check({ bandwidth_bytes_per_second: "18446744073709551615" }, perform);
+  contract.check({ bandwidth_bytes_per_second: 1 }, perform);
+  for (const wrong of ["many", "-1", -1, 1.5]) {
+    assert.throws(
+      () => contract.check({ bandwidth_bytes_per_second: wrong }, perform),
+      /bandwidth_bytes_per_second: .* is none of its values/,
+    );
+  }
+});
+
 test("a method is found by its shortest name that is one method's", () => {
   const contract = new Contract(loaded);
   assert.equal(contract.find("begin").path, "/ferry.v1.SourceService/Begin");

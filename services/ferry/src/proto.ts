@@ -36,6 +36,33 @@ interface Field {
   readonly label: string;
 }
 
+/** A word of an enum, as its descriptor has it. */
+interface EnumWord {
+  readonly name: string;
+  readonly number: number;
+}
+
+const isNumber = (value: unknown) => typeof value === "number";
+const isWhole = (least: number, most: number) => (value: unknown) =>
+  Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+/** 64-bit numbers may be strings. */
+const isLong = (least: number, digits: RegExp) => (value: unknown) =>
+  typeof value === "string" ? digits.test(value) : isWhole(least, Number.MAX_SAFE_INTEGER)(value);
+const isText = (value: unknown) => typeof value === "string";
+
+/** Which JSON values a scalar takes; those that are not named take any. */
+const FITS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  TYPE_BOOL: (value) => typeof value === "boolean",
+  TYPE_STRING: isText,
+  TYPE_BYTES: isText,
+  TYPE_DOUBLE: isNumber,
+  TYPE_FLOAT: isNumber,
+  TYPE_INT32: isWhole(-(2 ** 31), 2 ** 31 - 1),
+  TYPE_UINT32: isWhole(0, 2 ** 32 - 1),
+  TYPE_INT64: isLong(Number.MIN_SAFE_INTEGER, /^-?[0-9]{1,19}$/),
+  TYPE_UINT64: isLong(0, /^[0-9]{1,20}$/),
+};
+
 /** What a message may contain. */
 export interface MessageShape {
   readonly name: string;
@@ -89,7 +116,10 @@ export class Contract {
     );
   }
 
-  /** Refuses names that the message does not have: the encoder would drop them in silence. */
+  /**
+   * Refuses names that the message does not have, words that its enums do not have and values of another kind: the
+   * encoder would drop them in silence, or take "no" for true.
+   */
   check(value: unknown, shape: MessageShape, where = shape.name): void {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new Failure(`${where}: an object is wanted`, `Its fields are ${names(shape)}.`);
@@ -102,21 +132,56 @@ export class Contract {
           `Its fields are ${names(shape)}, spelled as in the .proto files.`,
         );
       }
+      if (inner === null) continue; // as good as not there
       const message = this.#message(field);
-      if (message === undefined) continue; // a scalar, or a map
-      for (const each of Array.isArray(inner) ? inner : [inner])
-        this.check(each, message, `${where}.${name}`);
+      const own = `${where}.${name}`;
+      if (field.type === "TYPE_MESSAGE" && message === undefined) continue; // a map
+      const many = field.label === "LABEL_REPEATED";
+      if (many !== Array.isArray(inner)) {
+        throw new Failure(
+          `${own}: ${many ? "a list" : "one value, no list"} is wanted`,
+          "Mend it.",
+        );
+      }
+      for (const each of Array.isArray(inner) ? inner : [inner]) {
+        if (message === undefined) this.#checkValue(each, field, own);
+        else this.check(each, message, own);
+      }
     }
+  }
+
+  #checkValue(value: unknown, { type, typeName }: Field, where: string): void {
+    const words = type === "TYPE_ENUM" ? this.#words(typeName) : undefined;
+    const fits =
+      words === undefined
+        ? (FITS[type]?.(value) ?? true)
+        : words.some(({ name, number }) => value === name || value === number);
+    if (fits) return;
+    const wanted =
+      words === undefined
+        ? `A ${type.replace("TYPE_", "").toLowerCase()} is wanted, as JSON has it.`
+        : `One of these is wanted: ${words.map(({ name }) => name).join(", ")}.`;
+    throw new Failure(`${where}: ${JSON.stringify(value)} is none of its values`, wanted);
+  }
+
+  #words(typeName: string): readonly EnumWord[] | undefined {
+    const definition = this.#find(typeName);
+    if (definition === undefined || !("format" in definition)) return undefined;
+    return (definition.type as { value?: readonly EnumWord[] }).value; // an EnumDescriptorProto
   }
 
   /** The message a field holds; undefined for anything else, and for maps. */
   #message({ type, typeName }: Field): MessageShape | undefined {
     if (type !== "TYPE_MESSAGE") return undefined;
+    const definition = this.#find(typeName);
+    return definition !== undefined && isMessage(definition) ? shapeOf(definition) : undefined;
+  }
+
+  #find(typeName: string): AnyDefinition | undefined {
     const found = Object.entries(this.#package).find(
       ([name]) => name === typeName.replace(/^\./, "") || name.endsWith(`.${typeName}`),
     );
-    const definition = found?.[1];
-    return definition !== undefined && isMessage(definition) ? shapeOf(definition) : undefined;
+    return found?.[1];
   }
 }
 
