@@ -4,7 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
@@ -85,6 +93,15 @@ describe("help", () => {
   }
 });
 
+test("--version says which Ferry this is", async () => {
+  const { version } = JSON.parse(
+    readFileSync(join(import.meta.dirname, "../package.json"), "utf8"),
+  );
+  for (const flag of ["--version", "-V"]) {
+    assert.deepEqual(await run(flag), { code: 0, out: `ferry ${version}\n`, err: "" });
+  }
+});
+
 describe("wrong usage", () => {
   const WRONG: readonly (readonly [args: string[], told: RegExp])[] = [
     [["teleport"], /unknown command 'teleport'/],
@@ -101,6 +118,11 @@ describe("wrong usage", () => {
     [["certs", "init", "--host", "a=not_a_name"], /neither an IP address nor a DNS name/],
     [["call", "Begone"], /no method Begone[\s\S]*SourceService\.Begin/],
     [["call", "Begin", "{"], /no JSON/],
+    [["call", "GetInfo", "--agent", "both"], /Allowed choices are source, destination/],
+    [
+      ["call", "GetInfo", "--host", "a"],
+      /'--address <host:port>' cannot be used with option '--host/,
+    ],
     [["guests"], /no hosts file[\s\S]*next: Write one/],
   ];
   for (const [args, told] of WRONG) {

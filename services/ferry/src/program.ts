@@ -1,4 +1,5 @@
 /* The command line, composed of its subcommands. */
+import { readFileSync } from "node:fs";
 import { readTraceparent } from "@ferry/contract";
 import { Command, InvalidArgumentError } from "commander";
 import { addCall } from "./commands/call.js";
@@ -16,6 +17,10 @@ import { addWatch } from "./commands/watch.js";
 import { EXIT_HELP } from "./exit.js";
 import type { Shell } from "./shell.js";
 
+const VERSION: string = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+).version;
+
 export function ferry(shell: Shell, hosts: string | undefined): Command {
   const program = new Command("ferry")
     .description("Moves running QEMU guests between hosts, and never leaves one running twice.")
@@ -29,6 +34,7 @@ export function ferry(shell: Shell, hosts: string | undefined): Command {
       "your span, as W3C writes it; also TRACEPARENT. Sent with every call: agents log and trace what they do for it under it",
       parseTraceparent,
     )
+    .version(`ferry ${VERSION}`, "-V, --version", "prints this command's version")
     .exitOverride()
     .showHelpAfterError("(ferry --help, or ferry COMMAND --help, tells how)")
     .addHelpText(

@@ -1,7 +1,7 @@
 /* Calls any method by name, with JSON in and JSON out: for looking, and for trying the contract. */
 import { createInterface } from "node:readline";
 import { type Agent, connectHost, type Host } from "@ferry/client";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { EXIT_HELP } from "../exit.js";
 import { at, Failure } from "../failure.js";
 import type { Fleet } from "../fleet.js";
@@ -35,12 +35,14 @@ export function addCall(program: Command, shell: Shell): void {
       "{}",
     )
     .option("--host <host>", "which host of the hosts file")
-    .option(
-      "--agent <source|destination>",
-      "which of its agents, where both have the method",
-      "source",
+    .addOption(
+      new Option("--agent <which>", "which of its agents, where both have the method")
+        .choices(["source", "destination"])
+        .default("source"),
     )
-    .option("--address <host:port>", "this address instead, in plaintext")
+    .addOption(
+      new Option("--address <host:port>", "this address instead, in plaintext").conflicts("host"),
+    )
     .option(
       "--timeout <time>",
       'gives up after this time, e.g. "5s"; a stream then ends',
