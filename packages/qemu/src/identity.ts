@@ -21,6 +21,9 @@ const PARENT = 1;
 const THREADS = 17;
 const START_TIME = 19;
 
+/** There is none (ESRCH if it ended between open and read), or it is another user's and hidden from us. */
+const NOT_OURS: ReadonlySet<string> = new Set(["ENOENT", "ESRCH", "EPERM", "EACCES"]);
+
 let bootId: string | undefined;
 
 /** This boot of the kernel. */
@@ -31,7 +34,7 @@ export function currentBootId(): string {
 
 /** The child of `parent` that has this pid; undefined if there is none (any more). */
 export function identify(pid: number, parent: number): ProcessIdentity | undefined {
-  const stat = readStat(pid);
+  const stat = seen(readStat(pid));
   const startTime = stat?.[START_TIME];
   if (startTime === undefined || Number(stat?.[PARENT]) !== parent) return undefined;
   return { pid, startTime, bootId: currentBootId() };
@@ -41,16 +44,24 @@ export function identify(pid: number, parent: number): ProcessIdentity | undefin
 export function identifyAny(
   pid: number,
 ): { readonly identity: ProcessIdentity; readonly parent: number } | undefined {
-  const stat = readStat(pid);
+  const stat = seen(readStat(pid));
   const startTime = stat?.[START_TIME];
   if (startTime === undefined) return undefined;
   return { identity: { pid, startTime, bootId: currentBootId() }, parent: Number(stat?.[PARENT]) };
 }
 
-/** What became of that very process. Another one with its pid counts as gone. */
+/**
+ * What became of that very process. Another one with its pid counts as gone. One that cannot be looked
+ * at, because this process has no descriptor left, counts as living: whoever hears that it is gone
+ * believes so for ever.
+ */
 export function stateOf(identity: ProcessIdentity): ProcessState {
   if (identity.bootId !== currentBootId()) return "gone";
   const stat = readStat(identity.pid);
+  return stat === "unseen" ? "lives" : stateIn(stat, identity);
+}
+
+function stateIn(stat: string[] | undefined, identity: ProcessIdentity): ProcessState {
   if (stat === undefined || stat[START_TIME] !== identity.startTime) return "gone";
   const state = stat[STATE];
   if (state === "X" || state === "x") return "gone";
@@ -59,11 +70,12 @@ export function stateOf(identity: ProcessIdentity): ProcessState {
 }
 
 /**
- * SIGKILL to that very process; false if it is gone. Between the look and the signal the pid could
+ * SIGKILL to that very process; false if it is gone, or cannot be looked at. Between the look and the signal the pid could
  * be handed on: so this is for a process whose parent cannot be asked, and never the first choice.
  */
 export function killByIdentity(identity: ProcessIdentity): boolean {
-  if (stateOf(identity) === "gone") return false;
+  if (identity.bootId !== currentBootId()) return false;
+  if (stateIn(seen(readStat(identity.pid)), identity) === "gone") return false;
   try {
     process.kill(identity.pid, "SIGKILL");
     return true;
@@ -74,16 +86,21 @@ export function killByIdentity(identity: ProcessIdentity): boolean {
 }
 
 /**
- * Read at once: /proc answers from memory. As UTF-8, which Node reads in one go, in a third of the time of
+ * Undefined if there is no such process. Read at once: /proc answers from memory. As UTF-8, which Node reads in one go, in a third of the time of
  * any other encoding; a name that is none garbles nothing but itself.
  */
-function readStat(pid: number): string[] | undefined {
+function readStat(pid: number): string[] | "unseen" | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, "utf8");
-  } catch {
-    return undefined; // ENOENT, or ESRCH if it ended between open and read
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException; // the only errors of a read
+    return NOT_OURS.has(code) ? undefined : "unseen";
   }
   // The name is in parentheses and may itself hold spaces and parentheses.
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+function seen(stat: string[] | "unseen" | undefined): string[] | undefined {
+  return stat === "unseen" ? undefined : stat;
 }

@@ -16,11 +16,19 @@ export async function writeProcesses(runDir: string, processes: Processes): Prom
   await writeFile(processesPath(runDir), `${JSON.stringify(processes)}\n`, { mode: 0o600 });
 }
 
-/** Undefined if nobody was launched here, or it is only half written. */
+/** Undefined if nobody was launched here, or it is only half written. Rejects if it cannot be read. */
 export async function readProcesses(runDir: string): Promise<Processes | undefined> {
+  let text: string;
+  try {
+    text = await readFile(processesPath(runDir), "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException; // the only errors of a read
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error; // somebody may live here all the same
+  }
   let read: Record<string, unknown>;
   try {
-    read = JSON.parse(await readFile(processesPath(runDir), "utf8"));
+    read = JSON.parse(text);
   } catch {
     return undefined;
   }
