@@ -1,5 +1,5 @@
 #!/bin/sh
-# build.sh [--fresh] [NAME]: builds Ferry's image (localhost/ferry:VERSION unless named) with nothing but Debian's
+# build.sh [NAME]: builds Ferry's image (localhost/ferry:VERSION unless named) with nothing but Debian's
 # packages and npm: as root, with buildah, runc and mmdebstrap, and no registry of images. The recipe is the
 # Containerfile beside this; only its base image and the stage in which Ferry is built come from here.
 #
@@ -59,5 +59,5 @@ wait "$app" || stop "Ferry could not be put together: see above"
 app=
 buildah bud --isolation chroot --network host --layers=false --format oci \
   --build-arg BASE="$base" --build-context app="$tmp/app" \
-  --ignorefile deploy/image/Containerfile.ignore --tag "$name" --file deploy/image/Containerfile .
+  --ignorefile deploy/image/Containerfile.dockerignore --tag "$name" --file deploy/image/Containerfile .
 printf '%s\n' "$name"
