@@ -116,6 +116,17 @@ test("an agent has no right that it does not use, and shares nothing with a seco
   }
 });
 
+test("a CA that cert-manager renews still vouches for what it signed before", () => {
+  const isCa = ({ each }: { each: Manifest }) =>
+    each.kind === "Certificate" && (each.spec as { isCA?: boolean }).isCA === true;
+  const found = every.filter(isCa);
+  assert.equal(found.length, 1);
+  for (const { each } of found) {
+    const { privateKey } = each.spec as { privateKey: { rotationPolicy?: string } };
+    assert.equal(privateKey.rotationPolicy, "Never");
+  }
+});
+
 test("the agents' files are good configurations, and agree with the pod about ports and patience", () => {
   const { spec } = daemonSetOf("secret");
   const pod = spec.template.spec;
