@@ -54,12 +54,15 @@ export async function makeAuthority(days: number): Promise<Authority> {
   return authorityOf(ca, keys, days);
 }
 
-/** An authority that was made before, by its PEM texts. Throws if they do not belong together. */
+/** An authority that was made before, by its PEM texts. Throws if they do not belong together, or if it has ended. */
 export async function openAuthority({ cert, key }: Issued, days: number): Promise<Authority> {
   const x509 = await loadX509();
   const ca = new x509.X509Certificate(cert);
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
     throw new Error("the key is not that of the certificate");
+  }
+  if (ca.notAfter.getTime() <= Date.now()) {
+    throw new Error(`it ended on ${ca.notAfter.toISOString()}: nobody takes what it signs`);
   }
   const pkcs8 = x509.PemConverter.decode(key)[0] ?? new ArrayBuffer(0);
   const keys = {
@@ -92,7 +95,9 @@ async function authorityOf(
   days: number,
 ): Promise<Authority> {
   const x509 = await loadX509();
-  const { notBefore, notAfter } = validity(days);
+  const { notBefore, notAfter: wanted } = validity(days);
+  // Whoever looks when a certificate ends shall see the day on which it is taken no more.
+  const notAfter = new Date(Math.min(wanted.getTime(), ca.notAfter.getTime()));
   const issue = async (subject: string, uri: string, names: readonly string[]): Promise<Issued> => {
     const own = await newKeys();
     const certificate = await x509.X509CertificateGenerator.create({

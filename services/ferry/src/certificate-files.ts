@@ -44,12 +44,18 @@ export async function writeCertificates(
     { path: join(directory, "ca.crt"), secret: false, text: authority.cert },
     { path: join(directory, "ca.key"), secret: true, text: authority.key },
   ];
-  return writeAll([...own, ...(await bearers(authority, options))], force);
+  return writeAll([...own, ...(await bearers(authority, options))], {
+    force,
+    next: "Choose another directory, or overwrite with --force: certificates of the old CA are then worth nothing.",
+  });
 }
 
 /** Writes certificates of an authority that is there already, or nothing if any of them exists. */
 export async function writeMore(authority: Authority, options: WriteOptions): Promise<string[]> {
-  return writeAll(await bearers(authority, options), options.force);
+  return writeAll(await bearers(authority, options), {
+    force: options.force,
+    next: "Renew what is there with --force: running agents take it up by themselves.",
+  });
 }
 
 async function bearers(
@@ -70,16 +76,24 @@ async function bearers(
   return files;
 }
 
-function writeAll(files: readonly PemFile[], force: boolean): string[] {
-  const there = files.filter(({ path }) => existsSync(path));
-  if (there.length > 0 && !force) {
+function writeAll(
+  files: readonly PemFile[],
+  { force, next }: { readonly force: boolean; readonly next: string },
+): string[] {
+  const paths = files.map(({ path }) => path);
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index);
+  if (twice !== undefined) {
     throw new Failure(
-      `${there[0]?.path} exists already, nothing was written`,
-      "Choose another directory, or overwrite with --force: certificates of the old CA are then worth nothing.",
+      `${twice} would be written twice, nothing was written`,
+      "Name everybody once.",
     );
   }
+  const there = files.filter(({ path }) => existsSync(path));
+  if (there.length > 0 && !force) {
+    throw new Failure(`${there[0]?.path} exists already, nothing was written`, next);
+  }
   for (const file of files) write(file, force);
-  return files.map(({ path }) => path);
+  return paths;
 }
 
 function write({ path, secret, text }: PemFile, force: boolean): void {

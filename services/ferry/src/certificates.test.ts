@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -105,6 +105,22 @@ describe("the files", () => {
     await assert.rejects(writeMore(authority, more), /exists already, nothing was written/);
     const other = await makeAuthority(1);
     await assert.rejects(openAuthority({ cert: read("ca.crt"), key: other.key }, 1), /not that of/);
+  });
+
+  test("what a CA signs says no later end than its own, and one that has ended signs nothing", async () => {
+    const short = await makeAuthority(2);
+    const { cert } = await (await openAuthority(short, 825)).host("a", ["127.0.0.1"]);
+    const endOf = (pem: string) => Date.parse(new X509Certificate(pem).validTo);
+    assert.equal(endOf(cert), endOf(short.cert));
+    await assert.rejects(openAuthority(await makeAuthority(-1), 30), /it ended on [0-9-]{10}T/);
+  });
+
+  test("nobody is named twice: nothing is written then", async () => {
+    const authority = await makeAuthority(1);
+    const bob = { role: "viewer", name: "bob", folder: "viewer-bob" } as const;
+    const twice = { ...OPTIONS, hosts: [], callers: [bob, bob] };
+    await assert.rejects(writeMore(authority, twice), /written twice, nothing was written/);
+    assert.ok(!existsSync(file("viewer-bob")));
   });
 
   test("nothing is overwritten unless that was asked for", async () => {

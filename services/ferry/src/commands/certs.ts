@@ -96,7 +96,7 @@ function addIssue(certs: Command, shell: Shell): void {
     .option("--controller <name>", "a controller's name; may be repeated", parseNames)
     .option("--viewer <name>", "a viewer's name; may be repeated", parseNames)
     .option("--operator <name>", "an operator's name; may be repeated", parseNames)
-    .option("--days <n>", "how long they hold", parseCount, DAYS)
+    .option("--days <n>", "how long they hold, never longer than the CA", parseCount, DAYS)
     .option("--force", "overwrites what is there: renews it")
     .addHelpText(
       "after",
@@ -124,7 +124,7 @@ ${EXIT_HELP}`,
       const authority = await openAuthority(readAuthority(directory), days).catch((error) => {
         throw new Failure(
           `the CA in ${directory} cannot be used: ${error instanceof Error ? error.message : error}`,
-          "Give the directory that `ferry certs init` wrote, with its ca.crt and ca.key.",
+          "Give the directory that `ferry certs init` wrote, with its ca.crt and ca.key; if that CA has ended, make a new one there.",
         );
       });
       const paths = await writeMore(authority, { directory, hosts, callers, force });
