@@ -75,4 +75,5 @@ test("guests that were to stay are named, and are no reason to drain again", () 
 test("a drain that was ended early says how to go on", () => {
   const { next } = report({ early: true, left: [left("v5", "ended")], residents: ["v5"] });
   assert.deepEqual(next, ["Drain again: it goes on where this one stopped."]);
+  assert.deepEqual(report({ early: true }).next, [], "it is empty: nothing is left to go on with");
 });

@@ -50,7 +50,7 @@ function nextOf({ from, moved, left, residents, arriving, early }: Ended): strin
   if (stuck.length > 0) next.push(`Mend what stands in the way of ${listed(stuck)}, as listed.`);
   const failed = of("failed");
   if (failed.length > 0) next.push(`Look into why ${listed(failed)} could not be moved.`);
-  if (stuck.length > 0 || failed.length > 0 || early) {
+  if (stuck.length > 0 || failed.length > 0 || (early && residents?.length !== 0)) {
     next.push("Drain again: it goes on where this one stopped.");
   }
   if (residents === undefined) next.push(`Ask ${from} which guests it still has: it did not say.`);
