@@ -112,6 +112,7 @@ export class DrainView {
 
   #progress(progress: DrainProgress): void {
     const { moved, guests, moving, waiting, left, ratio, etaMs, state } = progress;
+    if (guests === 0) return; // nothing of nothing is no progress
     const percent = Math.floor(ratio * 100);
     const parts = [`${moved} of ${guests} moved`, `${moving.length} moving`, `${waiting} waiting`];
     if (left > 0) parts.push(`${left} left`);

@@ -2,7 +2,7 @@
 import { migrate, type Outcome, TRANSPORTS, type Transport } from "@ferry/client";
 import { type Command, Option } from "commander";
 import { EXIT, EXIT_HELP, VERDICT_EXIT } from "../exit.js";
-import { blockerLine } from "../failure.js";
+import { blockerLine, Failure } from "../failure.js";
 import { MigrationView, type View } from "../migration-view.js";
 import { type Shell, withFleet } from "../shell.js";
 import { formatDuration, parseDuration, parseRate, parseTimeout } from "../units.js";
@@ -76,6 +76,12 @@ ${EXIT_HELP}`,
       withFleet(command, async (fleet) => {
         const to = fleet.host(flags.to);
         const from = flags.from ?? (await fleet.find(guestId));
+        if (from === flags.to) {
+          throw new Failure(
+            `${guestId} is to go to ${from}, where it lives`,
+            "Nothing was done. Name another host with --to.",
+          );
+        }
         const caller = new AbortController();
         const view = new MigrationView(shell, flags.json === true);
         const forget = onInterrupt(view, caller);
