@@ -16,6 +16,8 @@ export interface Testimony {
   readonly migration: Migration | undefined;
   /** Why there is none, in words. */
   readonly trouble: string | undefined;
+  /** The same as the agent's fault has it, e.g. "MIGRATION_UNKNOWN"; undefined if the agent said nothing. */
+  readonly reason?: string | undefined;
 }
 
 export interface Resolution {
@@ -71,6 +73,7 @@ async function testimonyOf(
     const migration = await getMigration(agent, migrationId, { timeoutMs });
     return { address, migration, trouble: undefined };
   } catch (error) {
-    return { address, migration: undefined, trouble: troubleOf(error).message };
+    const { message, fault } = troubleOf(error);
+    return { address, migration: undefined, trouble: message, reason: fault?.reason };
   }
 }

@@ -177,6 +177,8 @@ describe("drain", () => {
       out,
       /vm1 stays on a: no target takes it\n {2}b: DISK_MISSING \(root\): no → Mount/,
     );
+    const ran = await run("drain", "a", "--to", "b", "--hosts", hosts);
+    assert.doesNotMatch(ran.err, /100%/, "nothing was moved");
     const json = await run(...args, "--json");
     const { moves, left } = JSON.parse(json.out);
     assert.deepEqual(moves, []);
@@ -290,6 +292,14 @@ describe("migrate", () => {
     assert.equal(agents.requests.perform[0]?.migrationId, id);
     const open = agents.requests.prepare[0]?.message;
     assert.equal(open?.$case === "open" && open.value.transport, 2);
+  });
+
+  test("to where it lives is refused before anything is begun", async () => {
+    const { agents, hosts } = await fleet(HEALTHY);
+    const { code, err } = await run("migrate", "vm1", "--to", "a", "--hosts", hosts);
+    assert.equal(code, 1);
+    assert.match(err, /vm1 is to go to a, where it lives\nnext: Nothing was done/);
+    assert.ok(!agents.heard.includes("begin"));
   });
 
   test("returned exits with 3, and says why and what next", async () => {
@@ -452,10 +462,16 @@ describe("looking", () => {
     assert.equal(code, 3);
     assert.match(out, /vm1: returned, it is the source's/);
     const none = await fleet({});
-    assert.equal(
-      (await run("resolve", "0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4", "--hosts", none.hosts)).code,
-      5,
+    const id = "0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4";
+    const unknown = await run("resolve", id, "--hosts", none.hosts);
+    assert.equal(unknown.code, 5);
+    assert.match(
+      unknown.out,
+      /pending, no agent of the hosts file knows this migration[^\n]*check the id/,
     );
+    const typo = await run("resolve", "0b7d3f6e", "--hosts", none.hosts);
+    assert.equal(typo.code, 1);
+    assert.match(typo.err, /0b7d3f6e is no migration's id[\s\S]*next: /);
   });
 
   test("watch prints what every agent says, until Ctrl-C", async () => {

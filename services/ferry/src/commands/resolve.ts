@@ -1,4 +1,4 @@
-import { resolve, type Testimony } from "@ferry/client";
+import { type Resolution, resolve, type Testimony } from "@ferry/client";
 import { Role } from "@ferry/contract";
 import type { Command } from "commander";
 import { decideOver } from "../decide-perished.js";
@@ -13,6 +13,8 @@ interface ResolveFlags extends Omit<FencedFlags, "fenced"> {
   readonly takeBack?: boolean;
   readonly acceptPerished?: boolean;
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const MEANING = {
   landed: "it is the destination's",
@@ -72,6 +74,12 @@ ${EXIT_HELP}`,
     )
     .action((migrationId: string, flags: ResolveFlags, command: Command) =>
       withFleet(command, async (fleet) => {
+        if (!UUID.test(migrationId)) {
+          throw new Failure(
+            `${migrationId} is no migration's id: a UUID is wanted`,
+            "`ferry migrate` and `ferry watch --all` tell them, and so does the MIGRATION column of `ferry guests`.",
+          );
+        }
         const agents = fleet.names.flatMap((name) => {
           const { source, destination } = fleet.host(name);
           return [source, destination];
@@ -98,12 +106,19 @@ ${EXIT_HELP}`,
           const open =
             settled || verdict === "pending" ? "" : " (the agents are still settling it)";
           shell.print(
-            `${guestId ?? "the guest"}: ${verdict}, ${MEANING[verdict]}${open}${why && ` [${why}]`}`,
+            `${guestId ?? "the guest"}: ${verdict}, ${meaningOf(resolution)}${open}${why && ` [${why}]`}`,
           );
         }
         shell.exit(VERDICT_EXIT[verdict]);
       }),
     );
+}
+
+/** A verdict that nobody knows of is most often an id that was mistyped. */
+function meaningOf({ verdict, testimonies }: Resolution): string {
+  const unknown = testimonies.every(({ reason }) => reason === "MIGRATION_UNKNOWN");
+  if (!unknown) return MEANING[verdict];
+  return "no agent of the hosts file knows this migration, which proves nothing about its guest: check the id, and that both its hosts are in that file";
 }
 
 function line({ address, migration, trouble }: Testimony): string {
