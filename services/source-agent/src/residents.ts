@@ -16,6 +16,8 @@ import type { SourceStore } from "./store.js";
 const MONITOR_MS = 15_000;
 /** At an agent's start: one QEMU that does not answer must not keep all the others waiting. */
 const START_MONITOR_MS = 500;
+/** A guest that ended, and whose record the disk did not let go of, is tried again after this time. */
+const REMOVE_AGAIN_MS = 500;
 
 export interface ResidentsHost {
   readonly config: Config;
@@ -31,6 +33,9 @@ export class Residents {
   readonly leases = new Leases();
   readonly #guests = new Map<string, Resident>();
   #watcher: FSWatcher | undefined;
+  readonly #starting = new Set<string>();
+  /** A guest goes once: by the second time its name may be another one's. */
+  readonly #hiding = new WeakMap<Resident, Promise<() => Promise<void>>>();
   readonly #adopting = new Map<string, Promise<Resident | undefined>>();
 
   constructor(readonly host: ResidentsHost) {}
@@ -47,12 +52,23 @@ export class Residents {
   async #find(guestId: string, patienceMs: number): Promise<Resident | undefined> {
     const known = this.#guests.get(guestId);
     if (known !== undefined) return known;
+    if (this.#starting.has(guestId)) return undefined;
     const adopting = this.#adopting.get(guestId) ?? this.#adopt(guestId, patienceMs);
     this.#adopting.set(guestId, adopting);
     try {
       return await adopting;
     } finally {
       this.#adopting.delete(guestId);
+    }
+  }
+
+  /** Runs a Start of that guest: until it was launched, a record without a QEMU is no guest that was lost. */
+  async starting<Result>(guestId: string, start: () => Promise<Result>): Promise<Result> {
+    this.#starting.add(guestId);
+    try {
+      return await start();
+    } finally {
+      this.#starting.delete(guestId);
     }
   }
 
@@ -105,8 +121,19 @@ export class Residents {
     await finish();
   }
 
-  /** The first half of `remove`: nobody sees it any more. Answers the second. */
+  /** The first half of `remove`: nobody sees it any more. Answers the second. May be repeated. */
   async hide(resident: Resident): Promise<() => Promise<void>> {
+    const hiding = this.#hiding.get(resident) ?? this.#hide(resident);
+    this.#hiding.set(resident, hiding);
+    try {
+      return await hiding;
+    } catch (error) {
+      this.#hiding.delete(resident); // the disk refused: a second try looks again
+      throw error;
+    }
+  }
+
+  async #hide(resident: Resident): Promise<() => Promise<void>> {
     // Before its record: an agent that dies in between finds a record, and goes on from there.
     await resident.clear();
     const finish = await this.host.store.guests.hide(resident.guestId);
@@ -161,6 +188,12 @@ export class Residents {
   async #bury(resident: Resident): Promise<void> {
     const { death } = resident;
     if (death === undefined || resident.stopping || resident.migrationId !== "") return;
-    if (death.exitCode === 0) await this.remove(resident);
+    if (death.exitCode !== 0) return;
+    try {
+      await this.remove(resident);
+    } catch (error) {
+      this.host.log.warn({ guest_id: resident.guestId, err: error }, "not removed yet");
+      setTimeout(() => resident.changes.bump(), REMOVE_AGAIN_MS).unref();
+    }
   }
 }

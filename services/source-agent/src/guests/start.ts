@@ -88,7 +88,7 @@ async function start(
   options: StartOptions,
 ): Promise<Resident> {
   const { residents, departures } = options;
-  const { store, config } = residents.host;
+  const { config } = residents.host;
   const { guestId } = spec;
   const there = await residents.find(guestId);
   if (there !== undefined && !there.dead) {
@@ -137,6 +137,17 @@ async function start(
       since: new Date().toISOString(),
     },
   };
+  return residents.starting(guestId, () => launchWritten(record, qemu, options));
+}
+
+/** Writes it down, and launches it, or leaves nothing of it. */
+async function launchWritten(
+  record: GuestRecord,
+  qemu: QemuHere,
+  options: StartOptions,
+): Promise<Resident> {
+  const { store } = options.residents.host;
+  const { guestId } = record.guest.spec;
   await store.guests.create(guestId, record);
   // Both agents write their own record first and look for the other's afterwards: one of them sees it.
   const arriving = await store.arrivalOf(guestId);
