@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Changes } from "@ferry/agent-kit";
-import { MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
+import { MeetRequest, type MeetResponse, SourceWord, Verdict } from "@ferry/contract";
 import type { Arrivals } from "./arrivals.js";
 import { type MeetCall, meetHandler } from "./meet.js";
 
@@ -27,6 +27,7 @@ async function meeting() {
     changes: new Changes(),
     settled: false,
     phase: "receiving",
+    verdict: "pending",
     endpoint: undefined,
     record: { arrival: { arrival: "7" } },
     heardSource() {},
@@ -37,7 +38,7 @@ async function meeting() {
       peerAgentId: WORD.sourceAgentId,
       arrival: "7",
       phase: arrival.phase,
-      verdict: "pending",
+      verdict: arrival.verdict,
       tethered: true,
       cause: undefined,
       reason: "",
@@ -85,6 +86,11 @@ async function meeting() {
       arrival.changes.bump();
       await turn();
     },
+    /** Without telling anybody: as if the source had dialled again after it. */
+    async settles(verdict: string) {
+      Object.assign(arrival, { settled: true, phase: verdict, verdict });
+      await turn();
+    },
     async ends() {
       say(undefined);
       await over;
@@ -114,5 +120,17 @@ test("every word is answered but a release, which is answered by what comes of i
   assert.equal(said.length, 2);
   await says({ word: SourceWord.RELEASED });
   assert.equal(said.length, 2);
+  await ends();
+});
+
+test("a release is answered at once when nothing will come of it, since a verdict fell before", async () => {
+  const { said, says, settles, ends } = await meeting();
+  await settles("returned");
+  const before = said.length;
+  await says({ word: SourceWord.RELEASED });
+  assert.deepEqual(
+    said.slice(before).map(({ verdict }) => verdict),
+    [Verdict.RETURNED],
+  );
   await ends();
 });

@@ -77,8 +77,9 @@ export function meetHandler(arrivals: Arrivals, agentId: string, beatMs: number)
         }
         await listen(arrivals, request, call.traceparent);
         // A guest that was released stands still, and is not kept waiting by an answer: the next change
-        // is told at once.
-        if (request.word !== SourceWord.RELEASED) restate();
+        // is told at once. Where none is to come, the answer is what it waits for.
+        const changes = arrivals.live(migrationId)?.settled === false;
+        if (request.word !== SourceWord.RELEASED || !changes) restate();
       }
     } finally {
       clearInterval(beat);
