@@ -49,7 +49,7 @@ async function copying(guestId: string, transport = Transport.DIRECT) {
   await steps.begin();
   const tether = bench.keep(steps.prepare());
   await tether.ready();
-  await steps.perform({ bandwidthBytesPerSecond: NARROW, downtimeLimitMs: 60_000 }).bound();
+  await steps.perform({ bandwidthBytesPerSecond: NARROW }).bound();
   await until("QEMU to copy", async () => (await statusOf(seen.qmp)) === "active");
   return { guest, steps, tether, ...seen };
 }

@@ -36,7 +36,7 @@ function three(): readonly [TestHost, TestHost, TestHost] {
   return [one, two, other];
 }
 
-const NARROWLY = { bandwidthBytesPerSecond: NARROW, downtimeLimitMs: 60_000 };
+const NARROWLY = { bandwidthBytesPerSecond: NARROW };
 
 /** Begun and prepared, with the tether held. */
 async function prepared(guestId: string, migrationId = randomUUID()) {

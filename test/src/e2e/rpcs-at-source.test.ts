@@ -133,8 +133,8 @@ async function leave(name: string, { late = false }: LeaveOptions = {}): Promise
 
 /** Perform, as far as `performing`; and as far as nothing is held, further. */
 async function perform({ steps }: Leaving, { narrow = false }: LeaveOptions = {}): Promise<void> {
-  const bandwidthBytesPerSecond = narrow ? NARROW : 0n;
-  const view = steps.perform({ bandwidthBytesPerSecond, downtimeLimitMs: 60_000 });
+  const shape = narrow ? { bandwidthBytesPerSecond: NARROW } : { downtimeLimitMs: 60_000 };
+  const view = steps.perform(shape);
   await view.bound();
   view.leave();
 }

@@ -82,7 +82,7 @@ test("a source agent that is not there is told of at the destination", async () 
   await steps.begin();
   const tether = bench.keep(steps.prepare());
   await tether.ready();
-  await steps.perform({ bandwidthBytesPerSecond: 16n * 1024n, downtimeLimitMs: 60_000 }).bound();
+  await steps.perform({ bandwidthBytesPerSecond: 16n * 1024n }).bound();
   await steps.arrivalIn("receiving");
   await from.source.kill9();
   await steps.arrival("its reason", ({ reason }) => /host-1\/source says nothing/.test(reason));

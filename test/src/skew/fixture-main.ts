@@ -44,7 +44,7 @@ try {
 
   await held("prepared");
   const performing = await held("performing");
-  await performing.perform({ bandwidthBytesPerSecond: NARROW, downtimeLimitMs: 60_000 }).bound();
+  await performing.perform({ bandwidthBytesPerSecond: NARROW }).bound();
   const released = await held("released");
   await released.perform().bound();
   await released.arrivalIn("loadedReleased");
