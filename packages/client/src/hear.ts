@@ -60,7 +60,8 @@ export function codeOf(error: unknown): number | undefined {
 /** An error in words: grpc-js puts the server's own words into `details`. */
 export function wordsOf(error: unknown): string {
   if (typeof error === "object" && error !== null && "details" in error) {
-    if (typeof error.details === "string" && error.details !== "") return error.details;
+    if (typeof error.details === "string" && error.details !== "")
+      return error.details.replace(/\.? Resolution note: $/, ""); // grpc-js, where there is no note
   }
   return error instanceof Error ? error.message : String(error);
 }
