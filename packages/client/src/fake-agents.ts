@@ -117,7 +117,8 @@ export class FakeAgents {
     });
   }
 
-  async listen(credentials = ServerCredentials.createInsecure()): Promise<this> {
+  /** The source on `sourceAt` ("host:port"), where another one was before. */
+  async listen(credentials = ServerCredentials.createInsecure(), sourceAt?: string): Promise<this> {
     const source = this.#server();
     source.addService(SourceServiceService, {
       begin: this.#unary("begin", (answer) => this.#begun(answer)),
@@ -152,7 +153,7 @@ export class FakeAgents {
       })),
     });
     addMigrationReads(destination, Role.DESTINATION, this.script);
-    this.source = await this.#bind(source, credentials);
+    this.source = await this.#bind(source, credentials, sourceAt);
     this.destination = await this.#bind(destination, credentials);
     return this;
   }
@@ -282,10 +283,10 @@ export class FakeAgents {
     return new Server({ interceptors: [look] });
   }
 
-  async #bind(server: Server, credentials: ServerCredentials): Promise<string> {
+  async #bind(server: Server, credentials: ServerCredentials, at = "127.0.0.1:0"): Promise<string> {
     this.#servers.push(server);
     const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", credentials, (error, bound) =>
+      server.bindAsync(at, credentials, (error, bound) =>
         error === null ? resolve(bound) : reject(error),
       );
     });

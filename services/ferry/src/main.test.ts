@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
-import { type FakeAgents, fault, gate, type Script } from "@ferry/client/fake-agents";
+import { FakeAgents, fault, gate, type Script } from "@ferry/client/fake-agents";
 import { MAIN, type Ran, type Running, startFerry } from "./command-for-tests.js";
 import { HEALTHY, startFleet } from "./fleet-for-tests.js";
 
@@ -209,7 +209,8 @@ describe("guests", () => {
     );
     const { code, err } = await run("guests", "--hosts", hosts);
     assert.equal(code, 1);
-    assert.match(err, /host a did not answer/);
+    assert.match(err, /host a did not answer: .*ECONNREFUSED/);
+    assert.doesNotMatch(err, /Resolution note/, "a note that is empty");
   });
 
   test("start, pause, resume and stop find the guest and say how it stands", async () => {
@@ -481,6 +482,17 @@ describe("looking", () => {
     await says("m1 vm1 destination@b receiving");
     child.kill("SIGINT");
     assert.equal((await done).code, 0);
+  });
+
+  test("watch says when an agent is gone, and when it is back", async () => {
+    const { agents, hosts } = await fleet({ finish: ["pending"] });
+    const { source } = agents;
+    const { says } = start(["watch", "vm1", "--hosts", hosts]);
+    await says("vm1 source@a performing");
+    agents.close();
+    await says(`host a: ${source} does not answer: `);
+    fakes.push(await new FakeAgents({ finish: ["pending"] }).listen(undefined, source));
+    await says(`host a: ${source} answers again`);
   });
 
   test("info shows every agent", async () => {

@@ -1,9 +1,11 @@
 /* Watches migrations on every agent. An agent that goes away is dialled again, for as long as it takes. */
+import { setMaxListeners } from "node:events";
 import { type Agent, watchMigrations, wordsOf } from "@ferry/client";
 import { type Migration, Role } from "@ferry/contract";
 import type { Command } from "commander";
 import { EXIT_HELP } from "../exit.js";
 import { migrationLine, migrationTable, type Seen, shorten } from "../migration-lines.js";
+import { pause } from "../pause.js";
 import { type Shell, withFleet } from "../shell.js";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -31,6 +33,7 @@ export function addWatch(program: Command, shell: Shell): void {
           process.on("SIGINT", leave);
           process.on("SIGTERM", leave);
           shell.unread.addEventListener("abort", leave);
+          setMaxListeners(0, over.signal); // one of every agent
           const screen = screenFor(shell, flags.json === true);
           const migrationId = only !== undefined && UUID.test(only) ? only : "";
           const wanted = ({ guestId, settled }: Migration, known: boolean) =>
@@ -53,6 +56,7 @@ export function addWatch(program: Command, shell: Shell): void {
                   screen({ host, migration });
                 },
                 lost: (why) => shell.note(`host ${host}: ${agent.address} does not answer: ${why}`),
+                back: () => shell.note(`host ${host}: ${agent.address} answers again`),
               });
             }),
           );
@@ -66,12 +70,13 @@ async function follow(
   agent: Agent,
   migrationId: string,
   signal: AbortSignal,
-  listener: { changed(migration: Migration): void; lost(why: string): void },
+  listener: { changed(migration: Migration): void; lost(why: string): void; back(): void },
 ): Promise<void> {
   let told = false;
   while (!signal.aborted) {
     try {
       for await (const migration of watchMigrations(agent, migrationId, { signal })) {
+        if (told) listener.back();
         told = false;
         listener.changed(migration);
       }
@@ -81,17 +86,6 @@ async function follow(
     }
     await pause(REDIAL_MS, signal);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
 
 /** Where changes go: JSON, lines, or a table that is drawn over itself. */
