@@ -526,6 +526,20 @@ describe("the caller aborts", () => {
     }
   });
 
+  test("a number that no call could carry is refused before anything is begun", async () => {
+    for (const wrong of [
+      { downtimeLimitMs: -1 },
+      { downtimeLimitMs: Number.NaN },
+      { bandwidthBytesPerSecond: -5 },
+      { bandwidthBytesPerSecond: Number.POSITIVE_INFINITY },
+      { heartbeatMs: 2 ** 32 },
+    ]) {
+      const [name] = Object.keys(wrong);
+      const told = { name: "RangeError", message: new RegExp(`^${name}: 0 to [0-9]+ is wanted`) };
+      await assert.rejects(start(HEALTHY, wrong), told);
+    }
+  });
+
   test("during Prepare: aborted and abandoned", async () => {
     const { rows, outcome } = await abortAt("prepare", { ...ABORTING, prepare: [[never]] });
     assert.deepEqual(rows, [

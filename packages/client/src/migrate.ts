@@ -51,12 +51,22 @@ function checkTimeout(timeoutMs: number | undefined): number | undefined {
   throw new RangeError(`timeoutMs: 1 to ${TIMEOUT_MAX_MS} (24 days) is wanted, not ${timeoutMs}`);
 }
 
+/** What no agent could be told: a number that does not fit would break every call that carries it. */
+function checkWhole(name: string, value: number | undefined, most: number): number {
+  const whole = Math.round(value ?? 0);
+  if (whole >= 0 && whole <= most) return whole;
+  throw new RangeError(`${name}: 0 to ${most} is wanted, not ${value}`);
+}
+
 /** A migration under way: its events, and its result. */
 export interface MigrationRun extends AsyncIterable<MigrationEvent> {
   readonly migrationId: string;
   readonly result: Promise<Outcome>;
 }
 
+const UINT32_MAX = 2 ** 32 - 1;
+
+/** Starts at once. Throws RangeError if a number makes no sense. */
 export function migrate(options: MigrateOptions): MigrationRun {
   const migrationId = options.migrationId ?? randomUUID();
   const walk = new Walk({
@@ -66,10 +76,14 @@ export function migrate(options: MigrateOptions): MigrationRun {
     to: options.to,
     transport: options.transport,
     network: options.network ?? "",
-    downtimeLimitMs: options.downtimeLimitMs ?? 0,
-    bandwidthBytesPerSecond: options.bandwidthBytesPerSecond ?? 0,
+    downtimeLimitMs: checkWhole("downtimeLimitMs", options.downtimeLimitMs, UINT32_MAX),
+    bandwidthBytesPerSecond: checkWhole(
+      "bandwidthBytesPerSecond",
+      options.bandwidthBytesPerSecond,
+      Number.MAX_SAFE_INTEGER,
+    ),
     timeoutMs: checkTimeout(options.timeoutMs),
-    heartbeatMs: options.heartbeatMs ?? 0,
+    heartbeatMs: checkWhole("heartbeatMs", options.heartbeatMs, UINT32_MAX),
     signal: options.signal,
     traceparent: options.traceparent,
     bounds: { ...BOUNDS, ...options.bounds },
