@@ -156,14 +156,7 @@ const FINDERS: readonly Finder[] = [
       ];
     }
     const other = arrivals.ofGuest(spec.guestId);
-    if (other === undefined) return [];
-    return [
-      blocker(
-        "GUEST_RESIDENT_HERE",
-        spec.guestId,
-        `it is arriving already, in migration ${other.migrationId}`,
-      ),
-    ];
+    return other === undefined ? [] : [arrivesAlready(spec.guestId, other.migrationId)];
   },
 
   async ({ spec }, host) =>
@@ -255,6 +248,14 @@ async function memoryAvailableBytes(): Promise<number> {
 
 function blocker(reason: string, subject: string, description: string): Blocker {
   return { reason, subject, description };
+}
+
+export function arrivesAlready(guestId: string, migrationId: string): Blocker {
+  return blocker(
+    "GUEST_RESIDENT_HERE",
+    guestId,
+    `it is arriving already, in migration ${migrationId}`,
+  );
 }
 
 /** The one error that fits what stands in the way best; every blocker travels in its details. */

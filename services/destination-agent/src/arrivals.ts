@@ -23,7 +23,8 @@ export class Arrivals {
   /** Accepting is done one at a time. */
   readonly turns = new Turns();
   readonly #live = new Map<string, Arrival>();
-  readonly #reserved = new Set<string>();
+  /** Guests that admission looks at, by their migrations' ids. */
+  readonly #reserved = new Map<string, string>();
   readonly #ended = new Map<string, ArrivalView>();
   readonly #tidying = new Set<Promise<void>>();
   /** Migrations that perished here and that a person has decided. */
@@ -120,18 +121,21 @@ export class Arrivals {
     return [...views.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
   }
 
-  /** Somebody is being admitted under that id, or that guest. */
-  reserved(migrationId: string, guestId: string): boolean {
-    return this.#reserved.has(migrationId) || this.#reserved.has(`guest ${guestId}`);
+  /** Somebody is being admitted under that id. */
+  reserved(migrationId: string): boolean {
+    return this.#reserved.has(migrationId);
+  }
+
+  /** The migration in which admission looks at that guest; undefined: none. */
+  admitting(guestId: string): string | undefined {
+    for (const [migrationId, guest] of this.#reserved) if (guest === guestId) return migrationId;
+    return undefined;
   }
 
   /** Keeps others out while admission looks around; gives the place back when called. */
   reserve(migrationId: string, guestId: string): () => void {
-    const names = [migrationId, `guest ${guestId}`];
-    for (const name of names) this.#reserved.add(name);
-    return () => {
-      for (const name of names) this.#reserved.delete(name);
-    };
+    this.#reserved.set(migrationId, guestId);
+    return () => this.#reserved.delete(migrationId);
   }
 
   add(arrival: Arrival): void {

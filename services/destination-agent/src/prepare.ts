@@ -27,6 +27,7 @@ import type { Tie } from "@ferry/tether";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import {
   type AdmissionHost,
+  arrivesAlready,
   type Candidate,
   candidateOf,
   findBlockers,
@@ -153,12 +154,14 @@ async function admit(
     );
   }
   const { guestId } = candidate.spec;
-  if (known !== undefined || arrivals.reserved(migrationId, guestId)) {
+  if (known !== undefined || arrivals.reserved(migrationId)) {
     throw new Fault(
       "TETHER_HELD",
       `migration ${migrationId} is prepared on ${agentId} already, and its caller holds the tether`,
     );
   }
+  const other = arrivals.admitting(guestId);
+  if (other !== undefined) throw refusal([arrivesAlready(guestId, other)]);
   const release = arrivals.reserve(migrationId, guestId);
   try {
     const blockers = await findBlockers(candidate, host, arrivals);

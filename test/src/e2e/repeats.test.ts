@@ -10,7 +10,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { guestRunDirectory } from "@ferry/agent-kit";
-import { AbortOutcome, DiskFormat, GuestState, Verdict } from "@ferry/contract";
+import { AbortOutcome, DiskFormat, GuestState, readFault, Verdict } from "@ferry/contract";
 import { connect } from "@ferry/qmp";
 import { linuxGuest, readLinux } from "../guests/linux.js";
 import { linuxSpec, TestGuest, tickerSpec } from "../harness/guests.js";
@@ -52,6 +52,26 @@ async function prepared(guestId: string, migrationId = randomUUID()) {
 const GONE = { graceMs: 0 };
 
 describe("a controller that", { concurrency: 3 }, () => {
+  test("prepares a guest under two ids at once hears of the other, and holds no tether of its own", async () => {
+    const [from, to] = three();
+    await TestGuest.start(from, stagedSpec("crossed-ids"));
+    const one = new Steps({ guestId: "crossed-ids", from, to });
+    await one.begin();
+    const other = new Steps({ guestId: "crossed-ids", from, to });
+    other.description = one.description;
+    const tethers = [bench.keep(one.prepare()), bench.keep(other.prepare())];
+    const ends = await Promise.allSettled(tethers.map((tether) => tether.ready()));
+    const lost = ends.flatMap((end) => (end.status === "rejected" ? [readFault(end.reason)] : []));
+    assert.deepEqual(
+      lost.map((fault) => fault?.reason),
+      ["GUEST_RESIDENT_HERE"],
+    );
+    assert.match(lost[0]?.message ?? "", /it is arriving already, in migration [0-9a-f-]{36}/);
+    await one.abort();
+    for (const steps of [one, other]) await steps.abandon().catch(() => {}); // one was never accepted
+    await from.client.guests.stop("crossed-ids", GONE);
+  });
+
   test("says everything twice moves the guest once", async () => {
     const { guest, steps, tether } = await prepared("twice");
     await steps.begin();
