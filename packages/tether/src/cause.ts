@@ -6,7 +6,7 @@ export type CutCause =
   | "connection_lost"
   /** The caller stopped answering HTTP/2 PING, and nothing was heard from its connection. */
   | "keepalive"
-  /** The caller asked for heartbeats and stopped sending them. */
+  /** The caller asked for heartbeats and stopped sending them, or sent them by the hundred. */
   | "heartbeat"
   /** The call's own deadline passed. */
   | "deadline"

@@ -23,6 +23,17 @@ export function watchFloods(session: Http2Session, flooded: (what: Flood) => voi
   session.on("remoteSettings", budget(SETTINGS, end("settings_flood")));
 }
 
+/**
+ * Messages on one tether. A heart beats ten times a second at most; the burst is what a caller that stood
+ * still for a minute may send at once. Each message costs this agent's loop more than a ping does.
+ */
+const HEARTBEATS = { burst: 600, perSecond: 50 };
+
+/** Takes note of one message; `flooded` is called at the first one too many, and at every one after it. */
+export function heartbeatBudget(flooded: () => void): () => void {
+  return budget(HEARTBEATS, flooded);
+}
+
 /** A bucket that fills again as time goes by. */
 function budget(
   { burst, perSecond }: { readonly burst: number; readonly perSecond: number },

@@ -76,7 +76,9 @@ export class Rig {
       await admission?.(call);
       const tie = rig?.tethers.tie(call, { heartbeatMs });
       if (rig === undefined || tie === undefined) throw new Error("a call before the rig was up");
-      call.on("data", () => tie.heartbeat());
+      call.on("data", () => {
+        if (!tie.heartbeat()) call.pause();
+      });
       call.write(Buffer.from("tied"));
       rig.#tied.push({ tie, call });
       rig.#wake();

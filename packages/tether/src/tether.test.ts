@@ -102,6 +102,31 @@ for (const security of ["plaintext", "mutual TLS"] as const) {
       assert.equal(await stateOf(tied), "held");
     });
 
+    test("is cut, with no other one, when messages come by the thousand", async () => {
+      await start();
+      rig.hold();
+      const quiet = await rig.nextTie();
+      const flood = rig.hold();
+      const tied = await rig.nextTie();
+      let heard = 0;
+      tied.call.on("data", () => {
+        heard += 1;
+      });
+      for (let sent = 0; sent < 20_000; sent += 1) flood.write(Buffer.alloc(0));
+      assert.equal(await cause(tied), "heartbeat");
+      assert.ok(heard < 2_000, `${heard} messages were read, and the rest should have been left`);
+      assert.equal(await stateOf(quiet), "held");
+    });
+
+    test("holds when a caller that stood still sends a minute's heartbeats at once", async () => {
+      await start({ heartbeatMs: 100 });
+      const call = rig.hold();
+      const tied = await rig.nextTie();
+      for (let sent = 0; sent < 500; sent += 1) call.write(Buffer.alloc(0));
+      await beats(tied, 500);
+      assert.equal(await stateOf(tied), "held");
+    });
+
     test("survives a stall of the agent itself while the caller beats", async () => {
       await start({ heartbeatMs: 100 });
       await rig.caller(50);

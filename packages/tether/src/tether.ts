@@ -5,6 +5,7 @@
  */
 import type { CutCause } from "./cause.js";
 import type { Call, Connections } from "./connections.js";
+import { heartbeatBudget } from "./floods.js";
 import { Heart } from "./heart.js";
 
 /** A caller cancels at its own deadline, by its own clock: this close to ours it means the deadline. */
@@ -17,8 +18,11 @@ export interface Tie {
   readonly cut: Promise<{ readonly cause: CutCause }>;
   /** The guest needs its caller no more. Does nothing to a tether that was cut. */
   untie(): void;
-  /** The caller sent something. */
-  heartbeat(): void;
+  /**
+   * The caller sent something. False: far more than any caller has to say, so the tether is cut, and whoever
+   * asks must read no further: everybody else's tethers hang on the same event loop.
+   */
+  heartbeat(): boolean;
 }
 
 export interface TethersOptions {
@@ -63,6 +67,11 @@ export class Tethers {
     };
     const cancelled = () => end(this.#causeOf(call, connection?.state ?? "open"));
     const heart = heartbeatMs > 0 ? new Heart(heartbeatMs, () => end("heartbeat")) : undefined;
+    let flooded = false;
+    const spend = heartbeatBudget(() => {
+      flooded = true;
+      end("heartbeat");
+    });
     const deadline = this.#onDeadline(call, () => end("deadline"));
     const release = (): boolean => {
       call.off("cancelled", cancelled);
@@ -74,7 +83,11 @@ export class Tethers {
     const tie: Tie = {
       cut,
       untie: () => void release(),
-      heartbeat: () => heart?.beat(),
+      heartbeat: () => {
+        heart?.beat();
+        spend();
+        return !flooded;
+      },
     };
     this.#ties.set(tie, end);
     call.on("cancelled", cancelled);

@@ -105,7 +105,12 @@ async function prepare(call: PrepareCall, asked: PrepareOptions): Promise<void> 
   const tie = options.tie(call, open.heartbeatIntervalMs);
   void arrival.hear("prepare");
   arrival.tether(tie); // fires at once if the caller is gone already; heard after `prepare`
-  call.on("data", () => tie.heartbeat());
+  let flooded = false;
+  call.on("data", () => {
+    if (tie.heartbeat()) return;
+    flooded = true;
+    call.pause();
+  });
 
   const beat = setInterval(
     () => call.write({ agentId, event: { $case: "beat", value: {} } }),
@@ -113,9 +118,21 @@ async function prepare(call: PrepareCall, asked: PrepareOptions): Promise<void> 
   );
   try {
     await tell(call, arrival, options);
+  } catch (error) {
+    throw flooded ? tooMany(error) : error;
   } finally {
     clearInterval(beat);
   }
+}
+
+/** The same fault, in words that tell a caller which sends in a loop what it did. */
+function tooMany(error: unknown): unknown {
+  if (!(error instanceof Fault)) return error;
+  return new Fault(
+    error.reason,
+    `${error.message}: too many messages came; send one each heartbeat_interval_ms, and none if that is 0`,
+    error.details,
+  );
 }
 
 /** The stream's first message. A caller that hangs up before it has prepared nothing. */

@@ -69,6 +69,7 @@ export interface PrepareOpen {
   /**
    * How often the caller will send a heartbeat, in milliseconds; missing three in a row cuts the tether.
    * 0: none (HTTP/2 keepalive alone). 100 to 60000. Use it behind an L7 proxy, which answers pings for a dead caller.
+   * More than 600 messages at once, or 50 a second for long, cut the tether as missing ones do.
    */
   heartbeatIntervalMs: number;
   /** True: only list what would stand in the way; the stream then ends OK. */

@@ -120,7 +120,10 @@ export interface PerformResponse {
   /** What happened. */
   event:
     | //
-    /** The agents have met: Finish may be sent from now on. Always the first event. */
+    /**
+     * The agents have met: Finish may be sent from now on. The first event, unless the migration
+     * failed before they met: then `failed` is the only one.
+     */
     { $case: "bound"; value: PerformBound }
     | //
     /** The copy goes on. */
