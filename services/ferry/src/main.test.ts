@@ -470,6 +470,12 @@ describe("looking", () => {
       unknown.out,
       /pending, no agent of the hosts file knows this migration[^\n]*check the id/,
     );
+    const half = await run("resolve", id, "--never-landed", "--yes", "--hosts", none.hosts);
+    assert.equal(half.code, 1);
+    assert.match(
+      half.err,
+      /--never-landed, --yes orders nothing by itself\nnext: Nothing was done/,
+    );
     const typo = await run("resolve", "0b7d3f6e", "--hosts", none.hosts);
     assert.equal(typo.code, 1);
     assert.match(typo.err, /0b7d3f6e is no migration's id[\s\S]*next: /);

@@ -91,6 +91,7 @@ ${EXIT_HELP}`,
             "Choose one of them; --help says what each does.",
           );
         }
+        if (fenced === undefined && !takeBack && !giveUp) checkNoOrder(flags);
         if (fenced !== undefined) await standIn(migrationId, { ...flags, fenced }, agents, shell);
         else if (takeBack || giveUp) {
           const choice = giveUp ? "give-up" : "take-back";
@@ -112,6 +113,24 @@ ${EXIT_HELP}`,
         shell.exit(VERDICT_EXIT[verdict]);
       }),
     );
+}
+
+/** Half an order that did nothing would be taken for a whole one. */
+function checkNoOrder(flags: ResolveFlags): void {
+  const { reason, acceptOlderMemory, neverLanded, forgotten, acceptPerished, yes } = flags;
+  const given = Object.entries({
+    "--reason": reason,
+    "--accept-older-memory": acceptOlderMemory,
+    "--never-landed": neverLanded,
+    "--forgotten": forgotten,
+    "--accept-perished": acceptPerished,
+    "--yes": yes,
+  }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (given.length === 0) return;
+  throw new Failure(
+    `${given.join(", ")} orders nothing by itself`,
+    "Nothing was done. Say what is to be done: --fenced HOST, --take-back or --give-up; or leave it away to look.",
+  );
 }
 
 /** A verdict that nobody knows of is most often an id that was mistyped. */
