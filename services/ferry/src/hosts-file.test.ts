@@ -60,7 +60,12 @@ const WRONG: readonly (readonly [what: string, text: string, message: RegExp])[]
   [
     "a bad name",
     "plaintext: true\nhosts: {A_b: {source: 'x:1', destination: 'x:1'}}",
-    /hosts\.A_b/,
+    /hosts\.A_b: a host_id is wanted: 1 to 64 of a-z 0-9 \. -/,
+  ],
+  [
+    "a port that is none",
+    "plaintext: true\nhosts: {a: {source: 'x:99999', destination: 'x:1'}}",
+    /hosts\.a\.source: "host:port"/,
   ],
   [
     "an agent name of no host",

@@ -13,9 +13,16 @@ import { Failure } from "./failure.js";
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/;
 const HOST_ID = /^[a-z0-9][a-z0-9.-]{0,63}$/;
 
+const PORT_MAX = 65_535;
+
+function isAddress(text: string): boolean {
+  const port = Number(ADDRESS.exec(text)?.[2] ?? 0);
+  return port >= 1 && port <= PORT_MAX;
+}
+
 const address = z
   .string()
-  .regex(ADDRESS, '"host:port" is wanted, e.g. "10.0.0.1:7701" or "[::1]:7701"');
+  .refine(isAddress, '"host:port" is wanted, e.g. "10.0.0.1:7701" or "[::1]:7701"');
 const host = z.strictObject({
   source: address,
   destination: address,
@@ -72,7 +79,7 @@ export function readHostsFile(file: string): HostsFile {
   const parsed = schema.safeParse(readYaml(file));
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
-      (issue) => `\n  ${issue.path.map(String).join(".") || "the file"}: ${issue.message}`,
+      (issue) => `\n  ${issue.path.map(String).join(".") || "the file"}: ${messageOf(issue)}`,
     );
     throw new Failure(`${file} is not a hosts file:${problems.join("")}`, `Mend it; ${EXAMPLE}`);
   }
@@ -95,6 +102,11 @@ export function readHostsFile(file: string): HostsFile {
     return [name, { source, destination, ...known, ...security }] as const;
   });
   return { path: file, hosts: new Map(entries) };
+}
+
+/** A key that is wrong says why only within. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  return (issue.code === "invalid_key" ? issue.issues[0]?.message : undefined) ?? issue.message;
 }
 
 /** Reads YAML, of which JSON is a part. */

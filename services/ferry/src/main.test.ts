@@ -211,6 +211,7 @@ describe("guests", () => {
     assert.equal(code, 1);
     assert.match(err, /host a did not answer: .*ECONNREFUSED/);
     assert.doesNotMatch(err, /Resolution note/, "a note that is empty");
+    assert.match(err, /^no guests on the hosts that answered$/m);
   });
 
   test("start, pause, resume and stop find the guest and say how it stands", async () => {

@@ -23,7 +23,8 @@ ${EXIT_HELP}`,
         const { residences, unheard } = await fleet.guests();
         if (flags.json) for (const residence of residences) shell.json(residence);
         else if (residences.length > 0) shell.print(guestTable(residences));
-        else shell.note("no guests");
+        else if (unheard.length === 0) shell.note("no guests");
+        else shell.note("no guests on the hosts that answered");
         for (const { host, why } of unheard) shell.note(`host ${host} did not answer: ${why}`);
         if (unheard.length > 0) shell.exit(EXIT.error);
       }),
