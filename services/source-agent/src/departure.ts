@@ -28,6 +28,7 @@ import {
   type Verdict,
 } from "@ferry/protocol";
 import { look, type Progress } from "@ferry/qemu";
+import type { Qmp } from "@ferry/qmp";
 import type { Tunnel } from "@ferry/tunnel";
 import { act, fingerprint, ready } from "./effects.js";
 import type { Host } from "./host.js";
@@ -117,6 +118,8 @@ export class Departure {
   readied: ReturnType<typeof ready> | undefined;
   /** QEMU is being told to send. Never rejects. */
   sending: Promise<void> | undefined;
+  /** The monitor whose events are heard. */
+  followed: Qmp | undefined;
   progress: Progress | undefined;
   /** The caller has ordered the guest to land: nobody waits for our word but the destination. */
   ordered = false;

@@ -27,10 +27,11 @@ import {
   writePskFile,
   yankOutgoing,
 } from "@ferry/qemu";
-import type { Qmp } from "@ferry/qmp";
+import { type Qmp, QmpSilence } from "@ferry/qmp";
 import { startTunnel } from "@ferry/tunnel";
 import type { Departure } from "./departure.js";
 import { MeetCall } from "./meet-call.js";
+import type { Resident } from "./resident.js";
 
 /** How often QEMU is asked how far it is; events tell the rest. */
 const POLL_MS = 200;
@@ -134,6 +135,10 @@ async function send(departure: Departure): Promise<void> {
     // A guest that died meanwhile is none that is kept: its death is heard on its own.
     if (departure.resident.qmp?.closed !== false) await dying(departure.resident.keeper, DEATH_MS);
     if (departure.resident.death !== undefined) return;
+    if (error instanceof QmpSilence) {
+      void regain(departure); // no answer is no refusal: it may be sending
+      return;
+    }
     const text = error instanceof Error ? error.message : String(error);
     departure.fail("QEMU_FAILED", `QEMU would not send: ${text}`);
     await departure.hear("failedEarly");
@@ -177,6 +182,8 @@ export async function fingerprint(departure: Departure): Promise<string> {
 
 /** Hears QEMU's events: they are faster than looking. */
 export function follow(departure: Departure, qmp: Qmp): void {
+  if (departure.followed === qmp) return;
+  departure.followed = qmp;
   const stopWatching = watchOutgoing(qmp, (news) => {
     switch (news.kind) {
       case "pass":
@@ -219,8 +226,52 @@ async function letConverge(departure: Departure, qmp: Qmp): Promise<void> {
   }
 }
 
+/** Once it is open; undefined if QEMU is dead, which is heard on its own. */
+export async function monitorOf(resident: Resident): Promise<Qmp | undefined> {
+  while ((resident.qmp === undefined || resident.qmp.closed) && !resident.dead) {
+    await resident.changes.after(resident.changes.version); // it is being opened
+  }
+  return resident.dead ? undefined : resident.qmp;
+}
+
+/**
+ * The monitor was lost, or what QEMU answered on it, and QEMU lives: the copy goes on without us, and its
+ * guest may stand at the gate.
+ */
+async function regain(departure: Departure): Promise<void> {
+  const { host, migrationId, record, resident } = departure;
+  while (COPYING.has(departure.phase)) {
+    const qmp = await monitorOf(resident);
+    if (qmp === undefined || !COPYING.has(departure.phase)) return;
+    try {
+      if ((await fingerprint(departure)) === record.before) {
+        departure.fail("QEMU_FAILED", "QEMU's monitor was lost before the copy began");
+        await departure.hear("failedEarly");
+        return;
+      }
+      // What it was told there may have been lost, too.
+      if ((await lookOutgoing(qmp)).state === "gate") departure.wentOn = false;
+      host.log.warn(
+        { migration_id: migrationId },
+        "QEMU's monitor was lost: the copy is found again",
+      );
+      follow(departure, qmp);
+      void watch(departure, qmp);
+      return;
+    } catch (error) {
+      host.log.warn({ migration_id: migrationId, err: error }, "the copy is not found again yet");
+      await wait(POLL_MS, undefined, { ref: false });
+    }
+  }
+}
+
 /** Looks at QEMU until the copy is over: an event that was lost must not leave anybody waiting. */
 export async function watch(departure: Departure, qmp: Qmp): Promise<void> {
+  await watchOn(departure, qmp);
+  if (qmp.closed) await regain(departure);
+}
+
+async function watchOn(departure: Departure, qmp: Qmp): Promise<void> {
   const { host } = departure;
   const { stallMs } = host.config.timeouts;
   const meter = new ProgressMeter();
@@ -349,13 +400,14 @@ function yankLater(departure: Departure, qmp: Qmp): void {
 
 /** A peer that freezes in the switchover freezes the guest: an out-of-band yank frees it at once. */
 async function yankIfStuck(departure: Departure, qmp: Qmp): Promise<void> {
-  if (!COPYING.has(departure.phase) || qmp.closed) return;
+  const open = qmp.closed ? departure.resident.qmp : qmp;
+  if (!COPYING.has(departure.phase) || open === undefined || open.closed) return;
   departure.fail(
     "SWITCHOVER_TIMEOUT",
     "the destination did not take the guest within the switchover deadline",
   );
   try {
-    await yankOutgoing(qmp);
+    await yankOutgoing(open);
   } catch (error) {
     departure.host.log.warn({ migration_id: departure.migrationId, err: error }, "yank");
   }

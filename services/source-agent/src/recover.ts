@@ -2,14 +2,14 @@
  * After a restart: the guests that live here are found again and only looked at; every departure
  * that was under way goes on from what its record says and from what QEMU says now.
  */
+import { setTimeout as wait } from "node:timers/promises";
 import { type DepartureRecord, residenceOf, within } from "@ferry/agent-kit";
 import { type SourcePhase, sourceSettled } from "@ferry/protocol";
 import { look, lookOutgoing } from "@ferry/qemu";
-import type { Qmp } from "@ferry/qmp";
 import { keepDeadline } from "./deadline.js";
 import { Departure } from "./departure.js";
 import type { Departures, DepartureView } from "./departures.js";
-import { fingerprint, follow, hearEnd, hearGate, openMeet, watch } from "./effects.js";
+import { fingerprint, follow, hearEnd, hearGate, monitorOf, openMeet, watch } from "./effects.js";
 import { Resident } from "./resident.js";
 import type { Residents } from "./residents.js";
 
@@ -17,6 +17,8 @@ import type { Residents } from "./residents.js";
 const GATE_PATIENCE_MS = 5_000;
 /** How long QEMU is waited for before anything is said of a guest that was given away, in milliseconds. */
 const LOOK_PATIENCE_MS = 1_000;
+/** A QEMU that did not say how its copy stands is asked again after this time, in milliseconds. */
+const LOOK_AGAIN_MS = 200;
 
 export async function recover(residents: Residents, departures: Departures): Promise<void> {
   const { store } = departures.host;
@@ -83,7 +85,7 @@ async function goOn(
   if (departure.phase === "released") await hearWhetherItRuns(departure);
   if (departure.settled) return;
   if (record.arrival !== "0") openMeet(departure);
-  if (departure.phase === "performing") void lookAgain(departure, departures);
+  if (departure.phase === "performing") void keepLooking(departure, departures);
 }
 
 /**
@@ -124,12 +126,21 @@ async function hearWhetherItRuns(departure: Departure): Promise<void> {
   await within(LOOK_PATIENCE_MS, looking);
 }
 
-/** Once it is open; undefined if QEMU is dead, which is heard on its own. */
-async function monitorOf(resident: Resident): Promise<Qmp | undefined> {
-  while (resident.qmp === undefined && !resident.dead) {
-    await resident.changes.after(resident.changes.version); // its monitor is being opened
+/** Until QEMU has said how the copy stands: one that is too busy to answer once is asked again. */
+async function keepLooking(departure: Departure, departures: Departures): Promise<void> {
+  const { log } = departure.host;
+  while (departure.phase === "performing") {
+    try {
+      await lookAgain(departure, departures);
+      return;
+    } catch (error) {
+      log.warn(
+        { migration_id: departure.migrationId, err: error },
+        "QEMU does not say; asking again",
+      );
+      await wait(LOOK_AGAIN_MS, undefined, { ref: false });
+    }
   }
-  return resident.qmp;
 }
 
 /** The copy may have gone on without us, or have ended: QEMU knows. */

@@ -52,6 +52,13 @@ export class LateMonitor {
     for (const pass of this.#kept.splice(0)) pass();
   }
 
+  /** Hangs up on both, and what was kept back is lost. Whoever dials again is served. */
+  hangUp(): void {
+    this.#held = () => false;
+    this.#kept.length = 0;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   close(): void {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
@@ -80,6 +87,9 @@ export class LateMonitor {
 
 /** QEMU's word that a migration is complete: the event, and the answer to whoever asks. */
 export const completed: Held = (line, from) => from === "qemu" && line.includes('"completed"');
+
+/** QEMU's word that a guest stands at the gate: the event, and the answer to whoever asks. */
+export const atGate: Held = (line, from) => from === "qemu" && line.includes('"pre-switchover"');
 
 /** Everything QEMU says once it was given that order. */
 export function silentAfter(order: string): Held {
