@@ -80,8 +80,9 @@ export const REASONS = {
   },
   GUEST_EXISTS: {
     code: status.ALREADY_EXISTS,
-    meaning: "A guest of that name lives here already, with another specification.",
-    next: "Choose another name, or stop that guest first.",
+    meaning:
+      "A guest of that name lives here already, with another specification; or a QEMU of it does that no record names.",
+    next: "Choose another name, or stop that guest first. What to do with a QEMU that no record names, `ferry doctor` says.",
   },
   GUEST_RESIDENT_HERE: {
     code: status.ALREADY_EXISTS,

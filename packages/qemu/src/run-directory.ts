@@ -56,6 +56,12 @@ export async function makeRunDirectory(
   await makeQemuDirectory(runDir, user);
 }
 
+/** The pid of the QEMU that lives in a run directory, if one does. */
+export async function qemuLivingIn(runDir: string): Promise<number | undefined> {
+  const there = await readProcesses(runDir);
+  return there !== undefined && stateOf(there.qemu) === "lives" ? there.qemu.pid : undefined;
+}
+
 /**
  * Removes it with all that is in it, and the guest's cgroups. One that is gone already is no error.
  * Throws if a QEMU lives in it: nobody could find that one again.
@@ -63,10 +69,10 @@ export async function makeRunDirectory(
 export async function removeRunDirectory(runDir: string): Promise<void> {
   if (runDir === "") return; // a guest that never had one
   checkRunDirectory(runDir);
-  const there = await readProcesses(runDir);
-  if (there !== undefined && stateOf(there.qemu) === "lives") {
+  const pid = await qemuLivingIn(runDir);
+  if (pid !== undefined) {
     throw new Error(
-      `a QEMU (pid ${there.qemu.pid}) still lives in ${runDir}: its guest may run, so it is left alone`,
+      `a QEMU (pid ${pid}) still lives in ${runDir}: its guest may run, so it is left alone`,
     );
   }
   await removeCgroups(runDir);

@@ -89,6 +89,41 @@ test("a guest that lives here is not touched, though its agent and its keeper we
   assert.doesNotMatch(host.log(), /orphan/);
 });
 
+test("a guest whose record is lost is not started beside the QEMU that may run it, and is no lost guest", async (t) => {
+  const host = new LoneHost(t, "source");
+  const { guests } = await startHost(host);
+  await startGuest(guests);
+  const pid = (await host.trace())?.qemus[0]?.identity.pid;
+  assert.ok(pid !== undefined);
+  await host.killAgent();
+  rmSync(recordOn(host), { recursive: true });
+
+  const again = await startHost(host);
+  await assert.rejects(
+    startGuest(again.guests),
+    new RegExp(`ALREADY_EXISTS: a QEMU \\(pid ${pid}\\) that no record names .*ferry doctor`),
+  );
+  assert.deepEqual((await listGuests(again.guests)).guests, []);
+  assert.ok(isRunning(pid));
+
+  process.kill(pid, "SIGKILL");
+  await until("it to be gone", () => !isRunning(pid));
+  await startGuest(again.guests);
+  assert.equal(await getGuest(again.guests), GuestState.RUNNING);
+});
+
+test("a guest that is being started is not told of as lost", async (t) => {
+  const host = new LoneHost(t, "source");
+  const { guests } = await startHost(host);
+  const letGo = host.holdBack();
+  const starting = startGuest(guests);
+  await until("its record to be there", () => existsSync(join(recordOn(host), "record.json")));
+  assert.deepEqual((await listGuests(guests)).guests, []);
+  letGo();
+  await starting;
+  assert.equal(await getGuest(guests), GuestState.RUNNING);
+});
+
 test("a Start whose agent and keeper were killed leaves a paused QEMU, which is swept at the start", async (t) => {
   const host = new LoneHost(t, "source");
   const pid = await leaveOrphan(host);

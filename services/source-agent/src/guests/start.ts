@@ -20,6 +20,7 @@ import {
   launchQemu,
   makeRunDirectory,
   neededOf,
+  qemuLivingIn,
   removeRunDirectory,
 } from "@ferry/qemu";
 import type { Departures } from "../departures.js";
@@ -123,12 +124,20 @@ async function start(
     const text = blockers.map((each) => `${each.reason}: ${each.description}`).join("; ");
     throw new Fault("HOST_UNFIT", text, { blockers });
   }
+  const runDir = guestRunDirectory(config.runDir, guestId);
+  const stray = await qemuLivingIn(runDir);
+  if (stray !== undefined) {
+    throw new Fault(
+      "GUEST_EXISTS",
+      `a QEMU (pid ${stray}) that no record names lives in ${runDir} and may run this guest: \`ferry doctor\` says what to do with it`,
+    );
+  }
   if (there !== undefined) await residents.remove(there); // lost: its QEMU is gone for good
 
   const record: GuestRecord = {
     guest: {
       spec: { ...spec, disks: [...spec.disks], nics: [...spec.nics] },
-      runDir: guestRunDirectory(config.runDir, guestId),
+      runDir,
       qemuVersion: qemu.build.version,
       qemuBinary: config.qemu.binary,
       accelerator: spec.accelerator,
