@@ -1,11 +1,10 @@
 /* What can break, and how it is mended again. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Place } from "../harness/network.js";
 import { signal } from "../harness/processes.js";
 import type { Child } from "./child.js";
 import type { FromController, ToController } from "./controller-main.js";
+import { fill, makeRoom } from "./full-disk.js";
 import type { DiskMode } from "./hooks.js";
 import { breakLink, type LinkBreak } from "./links.js";
 import { ROLES, type Role, type Stage, type StageHost } from "./stage.js";
@@ -191,8 +190,6 @@ function reboot(role: Role): Fault {
   };
 }
 
-const FILLER = "filler";
-
 function disk(how: DiskBreak, role: Role): Fault {
   const words: Record<DiskBreak, string> = {
     full: "is full",
@@ -210,34 +207,14 @@ function disk(how: DiskBreak, role: Role): Fault {
     cuts: false,
     ...(how === "slow" ? {} : { refuses: role }),
     inject: (scene) => {
-      if (how === "full") fill(join(hostOf(role, scene).stateDir, FILLER));
+      if (how === "full") fill(hostOf(role, scene).stateDir);
       else tell(scene, how);
     },
     mend: (scene) => {
-      if (how === "full")
-        rmSync(join(hostOf(role, scene).stateDir, FILLER), { recursive: true, force: true });
+      if (how === "full") makeRoom(hostOf(role, scene).stateDir);
       else tell(scene, "good");
     },
   };
-}
-
-/** Not even a file of one byte fits any more. */
-function fill(folder: string): void {
-  mkdirSync(folder);
-  for (const bytes of [1024 * 1024, 4096, 1]) {
-    for (let number = 0; fits(join(folder, `${bytes}-${number}`), Buffer.alloc(bytes)); )
-      number += 1;
-  }
-}
-
-function fits(path: string, bytes: Buffer): boolean {
-  try {
-    writeFileSync(path, bytes);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-    return false;
-  }
 }
 
 function each<Key extends string>(keys: readonly Key[], fault: (key: Key) => Fault) {

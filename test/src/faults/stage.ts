@@ -24,6 +24,7 @@ import { makeNetwork, type Network, type Place } from "../harness/network.js";
 import { processesMentioning, signal } from "../harness/processes.js";
 import { Child } from "./child.js";
 import type { FromController, ToController } from "./controller-main.js";
+import { fill, isFull, makeRoom } from "./full-disk.js";
 import type { FromAgent, ToAgent } from "./hooks.js";
 import { healLinks } from "./links.js";
 import { losePower } from "./power.js";
@@ -165,7 +166,10 @@ export class Stage {
       for (const { pid } of left) signal(pid, "SIGKILL");
       return left.length === 0;
     });
+    const full = isFull(host.stateDir);
+    makeRoom(host.stateDir); // what was there before had its place on the disk, however full that is
     const lost = losePower(host.shadowDir);
+    if (full) fill(host.stateDir);
     for (const name of readdirSync(host.runDir)) {
       rmSync(join(host.runDir, name), { recursive: true, force: true });
     }
