@@ -61,8 +61,15 @@ export class AuditLog {
       writing(this.#path, async () => {
         const line: Line = { at: at.toISOString(), ...entry, before: this.#last };
         const text = JSON.stringify(line);
-        await this.#file.write(`${text}\n`);
-        await this.#file.sync();
+        const { size } = await this.#file.stat();
+        try {
+          await this.#file.appendFile(`${text}\n`); // all of it: `write` may take a part, and say so only in its answer
+          await this.#file.sync();
+        } catch (error) {
+          // Half a line would be the beginning of the next one, which nobody could read then.
+          await this.#file.truncate(size);
+          throw error;
+        }
         this.#last = hashOf(text);
       }),
     );

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, type TestContext, test } from "node:test";
 import { z } from "zod";
+import { AuditLog, readAudit } from "./audit.js";
 import { realDisk } from "./disk.js";
 import { Endings } from "./endings.js";
 import { StoreCorrupt, StoreExists, StoreUnwritable } from "./errors.js";
@@ -142,6 +143,29 @@ describe("on a real file system", () => {
     assert.deepEqual(await endings.ids(), ["lands", "returns"]);
     assert.deepEqual(await arrivals.list(), []);
     assert.deepEqual(await readdir(join(directory, "arrivals")), []);
+  });
+
+  test("a full disk takes no half of an audit line for a whole one, and none is lost afterwards", async (t) => {
+    if (!mount(t, "size=64k")) return;
+    const entry = (reason: string) => {
+      return { what: "override", who: "ann", migrationId: "m", guestId: "g", reason };
+    };
+    const log = await AuditLog.open(directory, "source");
+    await log.append(entry("x".repeat(3_500))); // its file has one page, and some room in it
+    const ballast = join(directory, "ballast");
+    await assert.rejects(writeFile(ballast, Buffer.alloc(1 << 20)), /ENOSPC/);
+
+    await assert.rejects(log.append(entry("y".repeat(1_000))), unwritable("ENOSPC"));
+    await rm(ballast);
+    await log.append(entry("two"));
+    await log.append(entry("three"));
+    await log.close();
+
+    const read = await readAudit(join(directory, "audit.source.log"));
+    assert.deepEqual(
+      read.map(({ reason }) => reason.slice(0, 5)),
+      ["xxxxx", "two", "three"],
+    );
   });
 
   test("a read-only disk refuses everything, and says so", async (t) => {
