@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, type TestContext, test } from "node:test";
@@ -60,6 +60,10 @@ function mount(t: TestContext, options: string): boolean {
   return true;
 }
 
+function corrupt(path: string) {
+  return (error: unknown) => error instanceof StoreCorrupt && error.path === path;
+}
+
 function unwritable(code: string) {
   return (error: unknown) =>
     error instanceof StoreUnwritable && error.code === code && error.path.startsWith(directory);
@@ -111,6 +115,37 @@ describe("on a real file system", () => {
     const { arrivals } = await open();
     await writeFile(join(directory, "arrivals", "stray"), "");
     await assert.rejects(arrivals.list(), StoreCorrupt);
+  });
+
+  test("what is no file where a record should be is refused with its path", async () => {
+    const { guests, endings } = await open();
+    const record = join(directory, "guests", "g", "record.json");
+    await mkdir(record, { recursive: true });
+    await assert.rejects(guests.read("g"), corrupt(record));
+    await rm(record, { recursive: true });
+    await symlink(record, record);
+    await assert.rejects(guests.read("g"), corrupt(record));
+    const path = join(directory, "endings", "m.destination.json");
+    await mkdir(path);
+    await assert.rejects(endings.list(), corrupt(path));
+  });
+
+  test("a folder that another agent puts there while it is looked for is found whole", async () => {
+    const { guests } = await open();
+    const aside = join(directory, "aside");
+    await guests.create("g", { text: "lands" });
+    await rename(guests.folder("g"), aside);
+    const disk = {
+      ...realDisk,
+      readFile: async (path: string) => {
+        const bytes = await realDisk.readFile(path);
+        if (bytes === undefined) await rename(aside, guests.folder("g")); // right after that look
+        return bytes;
+      },
+    };
+    const path = join(directory, "guests");
+    const theirs = new Folders({ disk, role: "source", path, format: record });
+    assert.deepEqual(await theirs.read("g"), { text: "lands" });
   });
 
   test("a name that could leave the collection is never used", async () => {

@@ -65,11 +65,15 @@ export class Folders<Body> {
 
   /** Undefined if there is no such folder. */
   async read(id: string): Promise<Body | undefined> {
-    const body = await readRecord(this.#disk, join(this.folder(id), RECORD), this.#format);
-    if (body === undefined && (await this.exists(id))) {
+    const path = join(this.folder(id), RECORD);
+    const body = await readRecord(this.#disk, path, this.#format);
+    if (body !== undefined || !(await this.exists(id))) return body;
+    // Another agent may have put it there between those two looks, with its record in it.
+    const now = await readRecord(this.#disk, path, this.#format);
+    if (now === undefined && (await this.exists(id))) {
       throw new StoreCorrupt(this.folder(id), `it holds no ${RECORD}`); // none of ours is ever seen so
     }
-    return body;
+    return now;
   }
 
   /** Makes a folder with its record, and with other files in its subfolder `endings`: all of it, or nothing. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { Disk } from "./disk.js";
-import { writing } from "./errors.js";
+import { isErrno, StoreCorrupt, writing } from "./errors.js";
 import { decode, encode, type Format } from "./format.js";
 
 /**
@@ -14,6 +14,9 @@ export type Durability =
   | "write"
   /** Nothing. */
   | "fsync";
+
+/** A directory, a loop of links, a socket, or another user's. */
+const NO_FILE = ["EISDIR", "ELOOP", "ENXIO", "EACCES", "EPERM"] as const;
 
 /** Names of things that are not finished begin so; each agent tidies away its own. */
 export function unfinished(role: string): string {
@@ -58,12 +61,15 @@ export async function writeRecord<Body>(
   });
 }
 
-/** Undefined if there is none. */
+/** Undefined if there is none. Throws StoreCorrupt for what is there and no file, or not to be read. */
 export async function readRecord<Body>(
   disk: Disk,
   path: string,
   format: Format<Body>,
 ): Promise<Body | undefined> {
-  const bytes = await disk.readFile(path);
+  const bytes = await disk.readFile(path).catch((error: unknown) => {
+    if (!isErrno(error, ...NO_FILE)) throw error;
+    throw new StoreCorrupt(path, `it cannot be read as a file (${error.code})`, { cause: error });
+  });
   return bytes === undefined ? undefined : decode(format, bytes, path);
 }
