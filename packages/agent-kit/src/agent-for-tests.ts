@@ -1,4 +1,5 @@
 /* For tests: an agent's program around nothing, to be run as a process of its own. */
+import { once } from "node:events";
 import { runAgent } from "./run-agent.js";
 
 await runAgent({
@@ -7,6 +8,10 @@ await runAgent({
     if (config.hostId === "unlucky") throw new Error("outer", { cause: new Error("inner") });
     if (config.hostId === "buggy") setImmediate(() => void Promise.reject(new Error("a bug")));
     const open = setInterval(() => {}, 1_000);
+    if (config.hostId === "slow") {
+      log.info("slow");
+      await once(process, "SIGTERM");
+    }
     log.info("running");
     return {
       port: 1,

@@ -103,6 +103,19 @@ test("SIGTERM ends it in order, and the log is whole", async (t) => {
   for (const line of lines) assert.match(line, /"agent_id":"host-1\/source"/);
 });
 
+test("SIGTERM while it still starts ends it in order, too, as soon as it has", async (t) => {
+  const { child, out, ended } = run(t, "--config", fileWith(t, `${PLAIN}host_id: slow\n`));
+  await until("it starts", () => /"slow"/.test(out()));
+  child.kill("SIGTERM");
+  const { code, out: log } = await ended;
+  const said = log
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { msg: string }).msg);
+  assert.deepEqual(said, ["starting", "slow", "shutting down", "running", "stopping", "shut down"]);
+  assert.equal(code, 0);
+});
+
 test("a second signal ends an agent that does not stop", async (t) => {
   const { child, out, ended } = run(t, "--config", fileWith(t, `${PLAIN}host_id: stuck\n`));
   await until("it runs", () => /"running"/.test(out()));

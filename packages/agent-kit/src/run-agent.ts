@@ -75,14 +75,16 @@ export async function runAgent({ role, start }: AgentProgram): Promise<void> {
       else watch.look(true);
     });
     try {
-      const agent = await start(config, { log, watch });
+      const starting = start(config, { log, watch });
+      // From its first moment: it takes calls before its start is over, and those are owed their end in order.
       endOnSignals({
         log,
         flush,
         flushNow,
-        stop: () => agent.stop(),
+        stop: async () => (await starting).stop(),
         withinMs: config.timeouts.drainMs + STOP_MARGIN_MS,
       });
+      await starting;
     } catch (error) {
       log.fatal({ err: error }, "cannot start");
       flushNow();
