@@ -9,7 +9,7 @@ await runAgent({
     if (config.hostId === "buggy") setImmediate(() => void Promise.reject(new Error("a bug")));
     const open = setInterval(() => {}, 1_000);
     if (config.hostId === "slow") {
-      log.info("slow");
+      log.info("not yet");
       await once(process, "SIGTERM");
     }
     log.info("running");

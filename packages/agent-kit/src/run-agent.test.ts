@@ -105,14 +105,21 @@ test("SIGTERM ends it in order, and the log is whole", async (t) => {
 
 test("SIGTERM while it still starts ends it in order, too, as soon as it has", async (t) => {
   const { child, out, ended } = run(t, "--config", fileWith(t, `${PLAIN}host_id: slow\n`));
-  await until("it starts", () => /"slow"/.test(out()));
+  await until("it starts", () => /"not yet"/.test(out()));
   child.kill("SIGTERM");
   const { code, out: log } = await ended;
   const said = log
     .trim()
     .split("\n")
     .map((line) => (JSON.parse(line) as { msg: string }).msg);
-  assert.deepEqual(said, ["starting", "slow", "shutting down", "running", "stopping", "shut down"]);
+  assert.deepEqual(said, [
+    "starting",
+    "not yet",
+    "shutting down",
+    "running",
+    "stopping",
+    "shut down",
+  ]);
   assert.equal(code, 0);
 });
 
