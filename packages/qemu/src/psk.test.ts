@@ -20,6 +20,15 @@ test("a key is written for its owner alone, and replaced by the next one", async
   assert.equal((await stat(join(dir, "keys.psk"))).mode & 0o777, 0o600);
 });
 
+test("no key is left for a guest that is gone, whose run directory was removed", async (t) => {
+  const runDir = join(await mkdtemp(join(tmpdir(), "ferry-psk-")), "run");
+  t.after(() => rm(join(runDir, ".."), { recursive: true }));
+
+  await assert.rejects(writePskFile(join(runDir, "keys"), KEY), { code: "ENOENT" });
+
+  assert.deepEqual(await readdir(join(runDir, "..")), []);
+});
+
 test("what is no key is refused without being shown", async () => {
   for (const bad of ["", "00", `${KEY}0`, `${KEY}\nroot:00`, "zz".repeat(16), "00".repeat(65)]) {
     await assert.rejects(writePskFile("/nonexistent", bad), (error: Error) => {

@@ -28,10 +28,13 @@ ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 /**
  * Writes `keys.psk` (0600) in `dir` (0700), where `tls-creds-psk` looks for it. The key is
  * hexadecimal, 16 to 64 bytes; it is in no error. `runDir`: of the guest whose QEMU is to read it.
+ * Rejects if the directory around `dir` is gone: of a guest that was killed meanwhile no key is left.
  */
 export async function writePskFile(dir: string, keyHex: string, runDir?: string): Promise<void> {
   if (!KEY.test(keyHex)) throw new Error("a migration's key must be 16 to 64 bytes in hexadecimal");
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
   await Promise.all([
     writePrivate(join(dir, "dh-params.pem"), DH_PARAMETERS, runDir),
     writePrivate(join(dir, "keys.psk"), `${USERNAME}:${keyHex}\n`, runDir),
