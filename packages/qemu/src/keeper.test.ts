@@ -113,6 +113,21 @@ test("a keeper that is killed is missed, and its guest is killed from here", asy
   assert.match((await keeper.reaped).summary, /so is its keeper/);
 });
 
+test("a kill that the kernel refuses for a moment is tried again", async (t) => {
+  const host = await testHost(t);
+  const keeper = await host.launch("a");
+  process.kill(keeper.keeper.pid, "SIGKILL");
+  await keeper.keeperGone;
+  const refuse = () => {
+    throw Object.assign(new Error("kill EPERM"), { code: "EPERM" });
+  };
+  t.mock.method(process, "kill").mock.mockImplementationOnce(refuse);
+
+  await keeper.kill();
+
+  assert.equal(alive(keeper.qemu.pid), false);
+});
+
 test("words to a keeper that has just died hurt nobody", async (t) => {
   const host = await testHost(t);
   const keeper = await host.launch("a");

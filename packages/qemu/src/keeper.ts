@@ -188,9 +188,17 @@ export class Kept implements Keeper {
       if (elapsedMs >= askAt) {
         askAt = elapsedMs + KILL_AGAIN_MS;
         const asked = stateOf(this.keeper) === "lives" && (await this.#askToKill());
-        if (!asked || elapsedMs >= KEEPER_PATIENCE_MS) killByIdentity(this.qemu);
+        if (!asked || elapsedMs >= KEEPER_PATIENCE_MS) this.#killFromHere();
       }
       await Promise.race([this.reaped, wait(lookMs)]);
+    }
+  }
+
+  #killFromHere(): void {
+    try {
+      killByIdentity(this.qemu);
+    } catch {
+      // The kernel does not let us (EPERM): whoever was told that it is being killed waits for it to be reaped.
     }
   }
 
