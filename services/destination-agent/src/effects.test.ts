@@ -85,3 +85,15 @@ test("a guest on which a verdict fell while QEMU was asked is not woken", async 
   );
   assert.deepEqual(heard, []);
 });
+
+test("an effect that fails is told, and does not end the agent", async () => {
+  const { effects, settled } = stage();
+  const told: unknown[] = [];
+  Object.assign(effects, {
+    host: { log: { error: (about: { effect: string }) => told.push(about.effect) } },
+    keeper: { kill: () => Promise.reject(new Error("EPERM")) },
+  });
+  act(effects, "kill");
+  await settled();
+  assert.deepEqual(told, ["kill"]);
+});

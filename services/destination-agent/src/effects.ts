@@ -32,7 +32,9 @@ const LOAD_MS = 30_000;
 const LOOK_AGAIN_MS = 250;
 
 export function act(arrival: Arrival, effect: DestinationEffect): void {
-  void EFFECTS[effect](arrival);
+  EFFECTS[effect](arrival).catch((error: unknown) =>
+    arrival.host.log.error({ migration_id: arrival.migrationId, err: error, effect }, "effect"),
+  );
 }
 
 const EFFECTS: Record<DestinationEffect, (arrival: Arrival) => Promise<void>> = {
