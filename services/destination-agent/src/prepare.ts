@@ -97,9 +97,7 @@ async function prepare(call: PrepareCall, asked: PrepareOptions): Promise<void> 
     call.end();
     return;
   }
-  if (options.draining()) {
-    throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
-  }
+  checkServing(options);
   const { traceparent } = callIdsOf(call.metadata);
   const arrival = await admit(migrationId, { candidate, traceparent }, options);
   const tie = options.tie(call, open.heartbeatIntervalMs);
@@ -123,6 +121,11 @@ async function prepare(call: PrepareCall, asked: PrepareOptions): Promise<void> 
   } finally {
     clearInterval(beat);
   }
+}
+
+function checkServing({ draining }: Admitting): void {
+  if (!draining()) return;
+  throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
 }
 
 /** The same fault, in words that tell a caller which sends in a loop what it did. */
@@ -160,8 +163,9 @@ function checkHeartbeat(intervalMs: number): void {
 async function admit(
   migrationId: string,
   { candidate, traceparent }: { candidate: Candidate; traceparent: string | undefined },
-  { arrivals, host, agentId }: Admitting,
+  options: Admitting,
 ): Promise<Arrival> {
+  const { arrivals, host, agentId } = options;
   const known = arrivals.live(migrationId)?.view() ?? arrivals.ended(migrationId);
   if (known !== undefined && known.verdict !== "pending") {
     throw new Fault(
@@ -187,6 +191,8 @@ async function admit(
       // Others may have been accepted meanwhile.
       const full = await findFull(candidate, host, arrivals);
       if (full.length > 0) throw refused(full);
+      // And this agent may end by now: it cuts the tethers there are, and waits for no other guest.
+      checkServing(options);
       return accepted();
     });
   } finally {
