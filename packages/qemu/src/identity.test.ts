@@ -3,39 +3,11 @@
  * agent that has no descriptor left, as after a flood of connections, and so cannot read /proc.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { currentBootId, identify, killByIdentity, stateOf } from "./identity.js";
 import { readProcesses, writeProcesses } from "./processes.js";
+import { withoutDescriptors } from "./test-descriptors.js";
 import { testHost } from "./test-host.js";
-
-/** Descriptors this process may have then: what Node and the test hold, and a few. */
-const DESCRIPTORS_MAX = 256;
-
-/** Runs `work` while not a single file can be opened. */
-async function withoutDescriptors(t: TestContext, work: () => unknown): Promise<void> {
-  const limit = (soft: string) =>
-    assert.equal(spawnSync("prlimit", [`--pid=${process.pid}`, `--nofile=${soft}:`]).status, 0);
-  const held: number[] = [];
-  const giveBack = () => {
-    for (const descriptor of held.splice(0)) closeSync(descriptor);
-  };
-  t.after(giveBack);
-  limit(String(DESCRIPTORS_MAX));
-  await new Promise(setImmediate); // what was closed before is given back by then
-  assert.throws(
-    () => {
-      for (;;) held.push(openSync("/dev/null", "r"));
-    },
-    { code: "EMFILE" },
-  );
-  try {
-    await work();
-  } finally {
-    giveBack();
-  }
-}
 
 test("a QEMU that cannot be looked at is not taken for dead", async (t) => {
   const host = await testHost(t);

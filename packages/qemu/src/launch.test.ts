@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { launchQemu } from "./launch.js";
 import { removeRunDirectory } from "./run-directory.js";
+import { withoutDescriptors } from "./test-descriptors.js";
 import { processesOf, QEMU, testHost, until } from "./test-host.js";
 
 test("a QEMU that refuses its command line tells why in its own words", async (t) => {
@@ -33,6 +34,16 @@ test("a keeper that cannot start leaves nothing behind and says why", async (t) 
     host.launch("b", { runDir: join(host.dir, "b") }), // somebody lives there
     /not launched: cannot make .*keeper\.fifo/,
   );
+});
+
+test("a keeper for whose line no descriptor is left is refused in words, and ends nobody", async (t) => {
+  const host = await testHost(t);
+  const runDir = await host.runDir("a");
+  // One for the log, and too few for a pair of sockets.
+  for (const free of [0, 1, 2, 3, 4]) {
+    await withoutDescriptors(t, () => assert.rejects(host.launch("a", { runDir }), /EMFILE/), free);
+  }
+  await host.launch("a", { runDir });
 });
 
 test("a path too long for a socket is refused before anything is started", async (t) => {

@@ -4,6 +4,7 @@
  * starts must die at once. Until it is freed, it dies with this process.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { open } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import { type CgroupPlacement, makeCgroups, removeCgroups } from "./cgroup.js";
@@ -73,6 +74,8 @@ async function startKeeper({
         stdio: ["ignore", log.fd, log.fd, "pipe"],
       },
     );
+    // Without descriptors left there are no pipes, whatever Node's types say, and its error is still to come.
+    if (child.stdio === undefined) throw await notStarted(child);
     // Neither may keep a process alive that has nothing else to do.
     child.unref();
     const socket = child.stdio[3] as Duplex & { unref(): void }; // "pipe" is a socket both ways
@@ -81,6 +84,15 @@ async function startKeeper({
   } finally {
     await log.close();
   }
+}
+
+/** The error of a process that never was: unheard, it would end the agent. */
+async function notStarted(child: ChildProcess): Promise<Error> {
+  const [error] = (await once(child, "error")) as [Error];
+  return new Error(
+    `QEMU was not launched: ${error.message}. Give the agent more descriptors (LimitNOFILE, ulimit -n)`,
+    { cause: error },
+  );
 }
 
 /** Ends what was begun, and says what is known. */

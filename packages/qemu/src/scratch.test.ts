@@ -5,7 +5,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { alive, until } from "./test-host.js";
+import { withScratchQemu } from "./scratch.js";
+import { withoutDescriptors } from "./test-descriptors.js";
+import { alive, QEMU, until } from "./test-host.js";
 
 const ASKER = fileURLToPath(new URL("fixtures/asker.js", import.meta.url));
 
@@ -20,4 +22,10 @@ test("a QEMU that is being asked dies with its asker", async (t) => {
   asker.kill("SIGKILL");
 
   await until(() => !alive(pid), "it is gone");
+});
+
+test("a QEMU for whose monitor no descriptor is left is said to be that", async (t) => {
+  const ask = () => withScratchQemu(QEMU, ["-M", "none"], async () => "asked");
+  await withoutDescriptors(t, () => assert.rejects(ask(), /cannot be started: .*EMFILE/));
+  assert.equal(await ask(), "asked");
 });

@@ -92,7 +92,7 @@ export class Child {
   }
 
   async monitor(): Promise<Qmp> {
-    const socket = this.#process.stdio[3];
+    const socket = this.#process.stdio?.[3]; // without descriptors left there are none
     if (this.#process.pid === undefined || !(socket instanceof Socket)) {
       throw new Error((await this.ended).text);
     }

@@ -3,9 +3,9 @@
  * seen from outside. Method: real processes, killed.
  */
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -21,6 +21,7 @@ import {
   until,
 } from "./fixture.js";
 import type { Settings } from "./settings.js";
+import { startTunnel } from "./tunnel.js";
 
 test("kill -9 of both agents ends both pumps, and both QEMUs see their streams break", async (t) => {
   const directory = temporaryDirectory(t);
@@ -162,3 +163,26 @@ function broke(socket: Socket): Promise<void> {
     socket.on("end", () => resolve());
   });
 }
+
+test("a pump for whose pipes no descriptor is left is refused in words, and ends nobody", async (t) => {
+  assert.equal(spawnSync("prlimit", [`--pid=${process.pid}`, "--nofile=256:"]).status, 0);
+  const held: number[] = [];
+  t.after(() => {
+    for (const descriptor of held) closeSync(descriptor);
+  });
+  await new Promise(setImmediate); // what was closed before is given back by then
+  const fill = () => {
+    for (;;) held.push(openSync("/dev/null", "r"));
+  };
+  assert.throws(fill, { code: "EMFILE" });
+
+  const starting = startTunnel({
+    role: "accept",
+    listen: { host: "127.0.0.1", ports: [0] },
+    connectPath: "/nowhere",
+    security: PLAINTEXT,
+    ...MIGRATION,
+  });
+
+  await assert.rejects(starting, /the pump could not be started: .*EMFILE/);
+});

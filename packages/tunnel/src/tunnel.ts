@@ -89,7 +89,8 @@ function listenTo(pump: ChildProcess) {
   let explanation: string | undefined;
   let complaint = "";
   const ready = new Promise<{ port: number }>((resolve) => {
-    if (pump.stdout === null) return;
+    // Without descriptors left there are no pipes, whatever Node's types say; its error is heard below.
+    if (!pump.stdout) return;
     const lines = createInterface({ input: pump.stdout });
     lines.on("error", () => {}); // readline passes on the pipe's error, which would end the agent
     lines.on("line", (line) => {
