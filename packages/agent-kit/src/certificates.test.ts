@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createSecureContext } from "node:tls";
 import { Certificates } from "./certificates.js";
 import { makeAuthority, type TestPems } from "./certificates-for-tests.js";
 import { makeLogger } from "./logs.js";
@@ -111,6 +112,21 @@ test("files that are torn in the middle leave the old ones in force", (t) => {
   write({ ca: both });
   certificates.look();
   assert.equal(certificates.pems.ca.toString(), both);
+});
+
+test("a chain that is torn in the middle leaves the old one in force", async (t) => {
+  const { open, write, inForce } = setUp(t);
+  const certificates = open();
+  const old = certificates.pems;
+  certificates.onChange(() => createSecureContext(certificates.pems)); // as every server does
+  const renewed = authority.issue(names);
+  write({ ...renewed, cert: `${renewed.cert}${authority.ca.slice(0, -100)}` });
+  certificates.look();
+  assert.equal(certificates.pems, old);
+  assert.deepEqual(inForce, [false]);
+  write({ cert: `${renewed.cert}${authority.ca}` });
+  certificates.look();
+  assert.notEqual(certificates.pems, old);
 });
 
 const UNUSABLE: readonly {

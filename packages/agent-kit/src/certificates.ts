@@ -5,6 +5,7 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import type { experimental } from "@grpc/grpc-js";
 import type { Config } from "./config.js";
 import { identityIn, namesOfAgent } from "./identity.js";
@@ -158,6 +159,7 @@ export class Certificates implements experimental.CertificateProvider {
     if (!certificate.checkPrivateKey(key)) {
       throw new Error(`tls.key (${files.key}) is not the key of tls.cert (${files.cert})`);
     }
+    tryOut(pems, files);
     const identity = identityIn(certificate.toLegacyObject(), policy.current);
     if (identity.hostId !== hostId) {
       throw new Error(
@@ -189,6 +191,22 @@ function bundle(pem: Buffer): X509Certificate[] {
   const certificates = blocks.filter((block) => block.startsWith("-----BEGIN CERTIFICATE-----"));
   if (certificates.length === 0) throw new Error("there is no certificate in it");
   return certificates.map((block) => new X509Certificate(block));
+}
+
+/**
+ * What every server of ours will do with them. It reads more than the first certificate, and refuses weak
+ * keys and digests: thrown where they are handed on, that would end the agent.
+ */
+function tryOut({ cert, key, ca }: Pems, files: Config["tls"]): void {
+  try {
+    createSecureContext({ cert, key, ca });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `tls.cert (${files.cert}) and the certificates after it, tls.key and tls.ca (${files.ca}) cannot be used for TLS: ${why}. Make others with \`ferry certs\``,
+      { cause: error },
+    );
+  }
 }
 
 function read(name: string, path: string): Buffer {
