@@ -91,6 +91,7 @@ export async function serveMetrics(options: MetricsEndpointOptions): Promise<Met
     );
     server.listen(port, host, resolve);
   });
+  server.on("error", () => {}); // an accept failed: the agent's own port tells of it, and unheard it would end the agent
   return {
     port: (server.address() as AddressInfo).port, // it listens on TCP
     close: () =>

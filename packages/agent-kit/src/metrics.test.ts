@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { request } from "node:http";
+import type { Server, Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { until } from "./calls-for-tests.js";
 import { makeMetrics, tellBuild } from "./metrics.js";
@@ -94,6 +96,23 @@ test("/metrics brings gauges up to date first", async (t) => {
   assert.equal(status, 200);
   assert.match(type ?? "", /^text\/plain; version=0\.0\.4/);
   assert.match(text, /ferry_guests{role="destination",state="prepared"} 3/);
+});
+
+test("a connection that the kernel does not hand over, again and again, ends nobody", async (t) => {
+  const { get } = await setUp(t);
+  const servers: Server[] = [];
+  const note = (message: unknown) => {
+    const { server } = (message as { socket: Socket & { server?: Server } }).socket; // net's own
+    if (server !== undefined) servers.push(server);
+  };
+  subscribe("net.server.socket", note);
+  await get("/metrics");
+  unsubscribe("net.server.socket", note);
+  for (const code of ["EMFILE", "ENFILE"]) {
+    servers[0]?.emit("error", Object.assign(new Error(`accept ${code}`), { code }));
+  }
+  assert.equal((await get("/metrics")).status, 200);
+  assert.notEqual(servers.length, 0);
 });
 
 test("many askers at once cost no more than one", async (t) => {

@@ -29,6 +29,7 @@ const CAUSES = [
 export const ORPHAN_KINDS = ["process", "run_directory", "cgroup", "record"] as const;
 const REFUSALS: readonly Refusal[] = [
   "too_many",
+  "accept_failed",
   "handshake_timeout",
   "handshake_failed",
   "ping_flood",

@@ -3,9 +3,10 @@
  * nonsense, or are one too many, beside a tether that must hold.
  */
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2, constants } from "node:http2";
-import { connect, type Socket } from "node:net";
+import { connect, type Server as Door, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, describe, test } from "node:test";
 import { Metadata, Server, ServerCredentials } from "@grpc/grpc-js";
@@ -47,6 +48,23 @@ for (const security of ["plaintext", "mutual TLS"] as const) {
       return rig.nextTie();
     };
     afterEach(() => rig.close());
+
+    test("a connection that the kernel does not hand over, again and again, hurts nobody", async () => {
+      const doors: Door[] = [];
+      const note = (message: unknown) => {
+        const { server } = (message as { socket: Socket & { server?: Door } }).socket; // net's own
+        if (server !== undefined) doors.push(server);
+      };
+      subscribe("net.server.socket", note);
+      const { call } = await start({});
+      unsubscribe("net.server.socket", note);
+      // Which is how net tells of it, and no other error reaches a server that listens.
+      for (const code of ["EMFILE", "ENFILE"]) {
+        doors[0]?.emit("error", Object.assign(new Error(`accept ${code}`), { code }));
+      }
+      assert.deepEqual(turnedAway, ["accept_failed", "accept_failed"]);
+      assert.equal(call.cancelled, false);
+    });
 
     for (const [what, said] of [
       ["nothing", Buffer.alloc(0)],

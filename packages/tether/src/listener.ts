@@ -10,8 +10,16 @@ import { CONNECTION_KEY, Connections } from "./connections.js";
 import { setAsideLongTimeout } from "./deadline.js";
 import { type Flood, watchFloods } from "./floods.js";
 
-/** Why a connection is turned away before its first call, or put out: `handshake_failed` is no TLS, or no good certificate. */
-export type Refusal = "too_many" | "handshake_timeout" | "handshake_failed" | Flood;
+/**
+ * Why a connection is turned away before its first call, or put out: `handshake_failed` is no TLS, or no good
+ * certificate; `accept_failed` that the kernel did not hand it over, mostly for want of descriptors.
+ */
+export type Refusal =
+  | "too_many"
+  | "accept_failed"
+  | "handshake_timeout"
+  | "handshake_failed"
+  | Flood;
 
 export interface ListenOptions {
   /** Its services are added already. Keepalive is set in its options: it is off by default. */
@@ -102,6 +110,8 @@ export async function listen({
     );
     door.listen({ host, port }, resolve);
   });
+  // Unheard it would end the agent, and every tether with it.
+  door.on("error", ({ message }) => refused("accept_failed", `unknown: ${message}`));
 
   return {
     port: (door.address() as AddressInfo).port, // a TCP server that listens has one
