@@ -424,7 +424,10 @@ export class Departure {
     this.#hearBandwidth(response);
     const verdict = fromWireVerdict(response.verdict);
     if (verdict === undefined || verdict === "pending") return;
-    this.verdictHeard = verdict;
+    if (this.verdictHeard !== verdict) {
+      this.verdictHeard = verdict;
+      this.changes.bump(); // who ended before it waits for it, and the table has nothing to say
+    }
     if (verdict === "perished" && !this.perished) {
       this.perished = true;
       this.host.log.fatal(

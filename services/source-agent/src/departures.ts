@@ -234,8 +234,12 @@ export class Departures {
     const bound = departure.record.arrival !== "0"; // before that nobody else knows of it
     const heard = () => departure.verdictHeard !== undefined;
     if (bound) await departure.changes.until(heard, { withinMs: RECALL_MS });
-    if (!bound || heard()) {
-      await this.host.store.endings.acknowledge(departure.migrationId);
+    try {
+      if (!bound || heard()) await this.host.store.endings.acknowledge(departure.migrationId);
+    } catch (error) {
+      const { migrationId } = departure;
+      // It is kept longer, and nobody is dialled because of it.
+      departure.host.log.warn({ migration_id: migrationId, err: error }, "not marked as known");
     }
     departure.meet?.close();
   }
