@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   constants,
@@ -50,7 +52,6 @@ test("lines dropped for a reader who did not read are counted once it reads", as
   // A pipe nobody reads: opened for both ends, so that opening does not wait for anybody.
   const dir = tempDir(t);
   const fifo = join(dir, "fifo");
-  const { spawnSync } = await import("node:child_process");
   assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
   const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
   t.after(() => closeSync(reader));
@@ -78,4 +79,38 @@ test("lines dropped for a reader who did not read are counted once it reads", as
     told = /"dropped":\d+/.test(seen.at(-1) ?? "");
   }
   assert.ok(told);
+});
+
+test("a process ends although nobody reads what it writes on its standard output", async (t) => {
+  const program = `
+    import { LogFile } from ${JSON.stringify(new URL("log-file.js", import.meta.url).href)};
+    const file = new LogFile();
+    const end = () => { file.flushNow(); process.exit(7); };
+    for (let line = 0; line < 1_000; line += 1) file.write("x".repeat(1_000));
+    process.stdin.once("data", end); // a while after the pipe was full
+    process.stderr.write("full");
+  `;
+  // What Node calls a pipe is a socket, as a service's standard output is; a container's is a pipe.
+  const fifo = join(tempDir(t), "fifo");
+  assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
+  const pipe = openSync(fifo, constants.O_RDWR);
+  t.after(() => closeSync(pipe));
+  for (const stdout of ["pipe", pipe] as const) {
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+      stdio: ["pipe", stdout, "pipe"],
+    });
+    assert.ok(child.stdin && child.stderr);
+    t.after(() => child.kill("SIGKILL"));
+    await once(child.stderr, "data");
+    child.stdin.write("end\n");
+    const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+    assert.deepEqual(await once(child, "exit"), [7, null]);
+    clearTimeout(timer);
+  }
+});
+
+test("a pipe for its log that nobody reads yet is refused, where it kept an agent from starting", (t) => {
+  const fifo = join(tempDir(t), "fifo");
+  assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
+  assert.throws(() => new LogFile(fifo), { code: "ENXIO" });
 });

@@ -3,13 +3,18 @@
  * delay the answer to somebody's ping; and it never throws, because a reader that is gone or a full
  * disk must not end an agent that holds guests. Lines that cannot be kept are dropped and counted.
  */
-import { closeSync, openSync, write, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from "node:fs";
+import { Socket } from "node:net";
 
 /** Bytes that may wait for a reader who does not read. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 /** A write that failed (EAGAIN, ENOSPC, EPIPE) is repeated after this time, in milliseconds. */
 const AGAIN_MS = 100;
+/** How long a process that ends now tries to hand its last lines to a reader who is behind, in milliseconds. */
+const LAST_LINES_MS = 200;
 const STDOUT = 1;
+/** Of a pipe whose reader is stuck: else a thread waits in its write for ever, and `process.exit` for that thread. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 export class LogFile {
   readonly #fd: number;
@@ -21,7 +26,7 @@ export class LogFile {
 
   /** Appends to the file at `path`; undefined: to standard output. */
   constructor(path?: string) {
-    this.#fd = path === undefined ? STDOUT : openSync(path, "a", 0o640);
+    this.#fd = path === undefined ? standardOutput() : openSync(path, APPEND, 0o640);
   }
 
   write(line: string): void {
@@ -49,11 +54,16 @@ export class LogFile {
 
   /** Writes what waits at once, for a process that ends now. */
   flushNow(): void {
-    try {
-      // What is being written already may be written twice: better than not at all.
-      for (const bytes of this.#waiting.splice(0)) writeSync(this.#fd, bytes);
-    } catch {
-      // Nobody can be told any more.
+    const deadline = performance.now() + LAST_LINES_MS;
+    // What is being written already may be written twice: better than not at all.
+    let bytes = Buffer.concat(this.#waiting.splice(0));
+    while (bytes.length > 0) {
+      try {
+        bytes = bytes.subarray(writeSync(this.#fd, bytes));
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException; // the only errors of a write
+        if (code !== "EAGAIN" || performance.now() > deadline) break; // nobody can be told any more
+      }
     }
     this.#waitingBytes = 0;
   }
@@ -94,4 +104,13 @@ export class LogFile {
       else setTimeout(() => this.#drain(), AGAIN_MS).unref();
     });
   }
+}
+
+/** Where there is a pipe or a socket, Node makes it one that nobody waits for; it puts that back when it ends. */
+function standardOutput(): number {
+  const found = fstatSync(STDOUT);
+  if (found.isFIFO() || found.isSocket()) {
+    new Socket({ fd: STDOUT, readable: false, writable: true }).unref();
+  }
+  return STDOUT;
 }
