@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { installQemu, removeUnusedQemus } from "./bundle.js";
+import { withoutDescriptorsFor } from "./test-descriptors.js";
 
 const OLD = "0".repeat(16);
 const NEW = "f".repeat(16);
@@ -70,6 +71,10 @@ test("a keeper that is about to start it keeps a copy, too", async (t) => {
   t.after(() => keeper.kill("SIGKILL"));
   await once(keeper, "spawn");
   assert.deepEqual(await removeUnusedQemus(dir), []);
+  await withoutDescriptorsFor(t, `/proc/${keeper.pid}/cmdline`, () =>
+    assert.rejects(removeUnusedQemus(dir), { code: "EMFILE" }),
+  );
+  assert.ok(existsSync(binary));
   keeper.stdin.end();
   await once(keeper, "exit");
   assert.deepEqual(await removeUnusedQemus(dir), [OLD]);

@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto";
 import { chmod, cp, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { lockBundle } from "./bundle-lock.js";
+import { ofProcess } from "./identity.js";
 
 /** Where QEMU is inside a bundle. */
 const BINARY = "usr/bin/qemu-system-x86_64";
@@ -135,18 +136,18 @@ async function removeHalfCopies(dir: string): Promise<void> {
 /**
  * Whether any process of the machine runs from the copy, or is a keeper that was told to run one. By
  * the program's file, whatever path another container sees it under; and by the command line, which
- * may also be read of a process that has rights we do not have.
+ * may also be read of a process that has rights we do not have. Rejects if one cannot be looked at.
  */
 async function inUse(copy: string): Promise<boolean> {
   const binary = await stat(join(copy, BINARY)).catch(() => undefined);
   const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name));
   for (const pid of pids) {
-    const program = await stat(`/proc/${pid}/exe`).catch(() => undefined);
+    const program = await ofProcess(stat(`/proc/${pid}/exe`));
     if (program !== undefined && program.dev === binary?.dev && program.ino === binary.ino) {
       return true;
     }
-    const words = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
-    if (words.some((word) => word.startsWith(`${copy}/`))) return true;
+    const words = (await ofProcess(readFile(`/proc/${pid}/cmdline`, "utf8")))?.split("\0");
+    if (words?.some((word) => word.startsWith(`${copy}/`))) return true;
   }
   return false;
 }

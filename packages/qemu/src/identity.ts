@@ -44,7 +44,9 @@ export function identify(pid: number, parent: number): ProcessIdentity | undefin
 export function identifyAny(
   pid: number,
 ): { readonly identity: ProcessIdentity; readonly parent: number } | undefined {
-  const stat = seen(readStat(pid));
+  const stat = readStat(pid);
+  // Whoever looks for what nobody owns must not miss its keeper.
+  if (stat === "unseen") throw new Error(`process ${pid} cannot be looked at`);
   const startTime = stat?.[START_TIME];
   if (startTime === undefined) return undefined;
   return { identity: { pid, startTime, bootId: currentBootId() }, parent: Number(stat?.[PARENT]) };
@@ -99,6 +101,17 @@ function readStat(pid: number): string[] | "unseen" | undefined {
   }
   // The name is in parentheses and may itself hold spaces and parentheses.
   return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+/** What was seen of a process in /proc; undefined if it has ended, or is hidden from us. Rejects if it could not be looked at. */
+export async function ofProcess<Seen>(looking: Promise<Seen>): Promise<Seen | undefined> {
+  try {
+    return await looking;
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException; // the only errors of a look
+    if (NOT_OURS.has(code)) return undefined;
+    throw error;
+  }
 }
 
 function seen(stat: string[] | "unseen" | undefined): string[] | undefined {

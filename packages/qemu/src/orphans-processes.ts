@@ -6,7 +6,7 @@
  */
 import { readdir, readFile, readlink, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { identifyAny, type ProcessIdentity, stateOf } from "./identity.js";
+import { identifyAny, ofProcess, type ProcessIdentity, stateOf } from "./identity.js";
 import { fifoPath } from "./run-directory.js";
 
 /** Descriptors of keeper.sh: the line to its agent until it is freed, and its orders. */
@@ -92,16 +92,14 @@ async function holding(
   runDir: string,
 ): Promise<"fifo" | "removed" | "nothing"> {
   const path = `/proc/${pid}/fd/${descriptor}`;
-  try {
-    const [held, there] = await Promise.all([
-      stat(path),
-      stat(fifoPath(runDir)).catch(() => undefined),
-    ]);
-    if (there !== undefined && held.dev === there.dev && held.ino === there.ino) return "fifo";
-    return (await readlink(path)) === `${fifoPath(runDir)} (deleted)` ? "removed" : "nothing";
-  } catch {
-    return "nothing"; // it ended meanwhile, or is another user's: then not ours
-  }
+  const [held, there] = await Promise.all([
+    ofProcess(stat(path)),
+    stat(fifoPath(runDir)).catch(() => undefined),
+  ]);
+  if (held === undefined) return "nothing"; // it ended meanwhile, or is another user's: then not ours
+  if (there !== undefined && held.dev === there.dev && held.ino === there.ino) return "fifo";
+  const name = await ofProcess(readlink(path));
+  return name === `${fifoPath(runDir)} (deleted)` ? "removed" : "nothing";
 }
 
 /** As `commandLine` writes it. A program that wraps QEMU has another first argument. */
@@ -122,6 +120,6 @@ function runDirOfKeeper(argv: readonly string[]): string | undefined {
 
 /** Undefined if it is gone, or has none: a zombie, the kernel's own. */
 async function commandLineOf(pid: number): Promise<string[] | undefined> {
-  const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  return text === "" ? undefined : text.split("\0");
+  const text = await ofProcess(readFile(`/proc/${pid}/cmdline`, "utf8"));
+  return text === undefined || text === "" ? undefined : text.split("\0");
 }

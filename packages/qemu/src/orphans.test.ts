@@ -12,10 +12,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { connect } from "@ferry/qmp";
 import { commandLine } from "./command-line.js";
+import { identifyAny } from "./identity.js";
 import type { Keeper } from "./keeper.js";
 import { findTraces, type Trace } from "./orphans.js";
 import { endOrphan, everRan, removeOrphanDirectory, removeSwept } from "./orphans-sweep.js";
 import { sampleSpec } from "./sample-spec.js";
+import { withoutDescriptors, withoutDescriptorsFor } from "./test-descriptors.js";
 import { alive, processesOf, QEMU, type TestHost, testHost, until } from "./test-host.js";
 import { cont } from "./vcpu.js";
 
@@ -208,4 +210,20 @@ test("cgroups go with their guest, and are found without it", async (t) => {
   assert.ok(!existsSync(join(parent, ONE)));
   await rmdir(join(parent, OTHER));
   assert.deepEqual(processesOf(join(host.dir, ONE)), []);
+});
+
+test("a keeper that cannot be looked at is not taken for gone", async (t) => {
+  const host = await testHost(t);
+  const { keeper } = await launch(host, ONE, true);
+
+  await withoutDescriptorsFor(t, `/proc/${keeper.pid}/cmdline`, () =>
+    assert.rejects(traces(host.dir), { code: "EMFILE" }),
+  );
+  await withoutDescriptors(t, () => assert.throws(() => identifyAny(keeper.pid)));
+
+  const { keepers } = await traceOf(host.dir, ONE);
+  assert.deepEqual(
+    keepers.map(({ identity }) => identity),
+    [keeper],
+  );
 });

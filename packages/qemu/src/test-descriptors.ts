@@ -1,7 +1,8 @@
 /* A process that has run out of descriptors, as an agent has after a flood of connections. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, promises } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import type { TestContext } from "node:test";
 
 /** Descriptors this process may have then: what Node and the test hold, and a few. */
@@ -33,5 +34,31 @@ export async function withoutDescriptors(
     await work();
   } finally {
     giveBack();
+  }
+}
+
+/** Runs `work`, in which there is no descriptor whenever that file is read, and there are enough for all else. */
+export async function withoutDescriptorsFor(
+  t: TestContext,
+  path: string,
+  work: () => unknown,
+): Promise<void> {
+  const { readFile } = promises;
+  const short = async (...args: Parameters<typeof readFile>) => {
+    if (args[0] !== path) return readFile(...args);
+    let read: Promise<unknown> | undefined;
+    await withoutDescriptors(t, async () => {
+      read = readFile(...args);
+      await Promise.allSettled([read]);
+    });
+    return read;
+  };
+  const mocked = t.mock.method(promises, "readFile", short as typeof readFile);
+  syncBuiltinESMExports();
+  try {
+    await work();
+  } finally {
+    mocked.mock.restore();
+    syncBuiltinESMExports();
   }
 }
