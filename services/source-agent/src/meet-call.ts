@@ -3,7 +3,7 @@
  * every beat and when there is news, and dials again for as long as anybody needs it. A stream that
  * breaks says nothing about the guest.
  */
-import type { PeerLine } from "@ferry/agent-kit";
+import { type PeerLine, within } from "@ferry/agent-kit";
 import {
   type FaultRead,
   type MeetRequest,
@@ -37,13 +37,20 @@ export class MeetCall {
   #redialMs = REDIAL_FIRST_MS;
   #redial: NodeJS.Timeout | undefined;
   readonly #beat: NodeJS.Timeout;
+  readonly #openedAt = performance.now();
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** Resolves at the first answer. */
+  readonly #answered: Promise<void>;
+  #hearFirst: () => void = () => {};
   /** What was said last on this stream. */
   #said: MeetRequest | undefined;
   #tethered = false;
   #closed = false;
 
   constructor(readonly options: MeetCallOptions) {
+    this.#answered = new Promise((resolve) => {
+      this.#hearFirst = resolve;
+    });
     this.#beat = setInterval(() => this.restate(), options.beatMs);
     this.#connect();
   }
@@ -56,6 +63,13 @@ export class MeetCall {
   /** Nothing was heard for longer than `withinMs`. */
   silent(withinMs: number): boolean {
     return performance.now() - this.#heardAt > withinMs;
+  }
+
+  /** The same, for whoever asks right after an agent's start: one that was not called for so long yet is waited for. */
+  async answers(withinMs: number): Promise<boolean> {
+    const leftMs = this.#openedAt + withinMs - performance.now();
+    if (leftMs > 0) await within(leftMs, this.#answered);
+    return !this.silent(withinMs);
   }
 
   /** Says the word again, if there is anybody to say it to. */
@@ -105,6 +119,7 @@ export class MeetCall {
     stream.on("data", (response: MeetResponse) => {
       this.#redialMs = REDIAL_FIRST_MS;
       this.#heardAt = performance.now();
+      this.#hearFirst();
       this.#tethered = response.tethered;
       if (!this.#closed) options.heard(response);
     });

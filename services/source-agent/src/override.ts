@@ -20,6 +20,8 @@ export async function overrideDestination(
   peer: PeerIdentity,
 ): Promise<void> {
   const { migrationId, guestId, host, meet, record } = departure;
+  // An agent that has just started does not know yet whether the other one answers, nor what it says.
+  const answers = (await meet?.answers(ANSWERS_WITHIN_MS)) ?? false;
   const perished = departure.verdictHeard === "perished";
   if (asked.acceptPerished && !perished) {
     throw new Fault(
@@ -37,7 +39,7 @@ export async function overrideDestination(
     fenced: {
       role: "destination",
       hostId: hostIdOfAgent(record.destinationAgentId),
-      answers: !asksInVain && meet !== undefined && !meet.silent(ANSWERS_WITHIN_MS),
+      answers: !asksInVain && answers,
     },
     statement: statementOf(asked, perished),
     ...(choice === undefined ? {} : { choice }),
