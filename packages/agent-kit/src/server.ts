@@ -5,13 +5,14 @@
  */
 import { Fault, toStatus } from "@ferry/contract";
 import { StoreUnwritable } from "@ferry/store";
-import type {
-  handleBidiStreamingCall,
-  handleServerStreamingCall,
-  handleUnaryCall,
-  Metadata,
-  ServerDuplexStream,
-  ServerWritableStream,
+import {
+  type handleBidiStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type Metadata,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+  status,
 } from "@grpc/grpc-js";
 import { type CallIds, callIdsOf } from "./call-ids.js";
 import type { Authenticated, PeerIdentity } from "./identity.js";
@@ -219,6 +220,7 @@ export function statusOf(
       new Fault("STATE_DIRECTORY_FULL", "this agent's state directory cannot be written"),
     );
   }
-  log.error(at, "a call failed: this is a bug");
-  return toStatus(error);
+  const told = toStatus(error);
+  log.error(at, told.code === status.INTERNAL ? "a call failed: this is a bug" : told.details);
+  return told;
 }

@@ -168,6 +168,13 @@ export const REASONS = {
     next: "Make room or mend the disk on that host; until then choose another.",
     retryAfterMs: 30_000,
   },
+  HOST_EXHAUSTED: {
+    code: status.RESOURCE_EXHAUSTED,
+    meaning:
+      "The agent has no file descriptor, no process or no memory left to do this with. It says nothing about the guest.",
+    next: "Repeat the call as it is; if it goes on, raise the agent's limits (LimitNOFILE, TasksMax) and look who connects so often.",
+    retryAfterMs: 1_000,
+  },
   DRAINING: {
     code: status.UNAVAILABLE,
     meaning: "The agent is shutting down and takes no new work.",

@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 import { checkPaths } from "./paths.js";
 import { sampleDisk, sampleNic, sampleSpec } from "./sample-spec.js";
 import type { GuestDisk, GuestSpec } from "./spec.js";
+import { withoutDescriptors } from "./test-descriptors.js";
 
 const run = promisify(execFile);
 const qemuImg = (...args: string[]) => run("qemu-img", args);
@@ -233,4 +234,13 @@ test("what is called qcow2 and is not cannot be used", async (t) => {
   assert.deepEqual(await reasons(disk(root, qcow2), [images]), [`DISK_MISSING ${root}`]);
   await writeFile(root, Buffer.concat([Buffer.from("QFI\xfb", "latin1"), Buffer.alloc(4)]));
   assert.deepEqual(await reasons(disk(root, qcow2), [images]), [`DISK_MISSING ${root}`]);
+});
+
+test("an image for which no descriptor is left is not called missing", async (t) => {
+  const { images } = await place(t);
+  const path = join(images, "disk.qcow2");
+  await qemuImg("create", "-q", "-f", "qcow2", path, "1M");
+  const look = () => reasons(disk(path, qcow2), [images]);
+  await withoutDescriptors(t, () => assert.rejects(look(), { code: "EMFILE" }));
+  assert.deepEqual(await look(), []);
 });

@@ -34,12 +34,15 @@ interface WantedDisk extends Wanted {
   readonly depth: number;
 }
 
+/** What the system says of a file that could be opened once something else is closed. */
+const SHORT: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+
 /** Images on top of each other; more is a loop, or a mistake. */
 const CHAIN_MAX = 32;
 
 /**
  * Everything that is missing or forbidden; empty if the guest can have all it names.
- * `allowedPaths` are directories; an empty list allows every path.
+ * `allowedPaths` are directories; an empty list allows every path. Rejects if an image cannot be looked at now.
  */
 export async function checkPaths(
   spec: GuestSpec,
@@ -82,6 +85,7 @@ async function checkDisk(disk: WantedDisk, allowed: readonly string[]): Promise<
     if (disk.depth >= CHAIN_MAX) throw new UnsafeImage(`it lies on more than ${CHAIN_MAX} others`);
     parts = await partsOf(disk.path);
   } catch (error) {
+    if (isShort(error)) throw error; // of descriptors, which says nothing of the image
     return [problem(disk, error instanceof UnsafeImage ? "FORBIDDEN" : "MISSING", text(error))];
   }
   const below = parts.map(({ path, format }) => {
@@ -119,6 +123,10 @@ function problem(file: Wanted, ill: "MISSING" | "FORBIDDEN", why: string): PathP
   } as const;
   const description = `${file.what} ${ill === "MISSING" ? "cannot be used here: " : ""}${why}`;
   return { reason: reasons[file.kind][ill], path: file.path, description };
+}
+
+function isShort(error: unknown): boolean {
+  return error instanceof Error && "code" in error && SHORT.has(error.code);
 }
 
 function text(error: unknown): string {

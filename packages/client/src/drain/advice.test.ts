@@ -44,6 +44,7 @@ test("what the source refuses says nothing of the target", () => {
     STARTING: "wait",
     SILENCE: "wait",
     STATE_DIRECTORY_FULL: "wait",
+    HOST_EXHAUSTED: "wait",
     GUEST_UNFIT: "leave",
     GUEST_NOT_RUNNING: "leave",
     FORBIDDEN: "leave",

@@ -45,6 +45,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   // of the target
   WRONG_HOST: "target-down",
   STATE_DIRECTORY_FULL: "target-down",
+  HOST_EXHAUSTED: "target-down",
   DRAINING: "target-down",
   DESTINATION_UNREACHABLE: "target-down",
   DESTINATION_LOST: "target-down",
@@ -57,7 +58,11 @@ const ADVICE: Readonly<Record<string, Advice>> = {
 };
 
 /** Words that are said by the source while nothing was asked of the target: they say nothing of it. */
-const OF_THE_SOURCE: ReadonlySet<string> = new Set(["DRAINING", "STATE_DIRECTORY_FULL"]);
+const OF_THE_SOURCE: ReadonlySet<string> = new Set([
+  "DRAINING",
+  "STATE_DIRECTORY_FULL",
+  "HOST_EXHAUSTED",
+]);
 
 export function adviceOn(ending: Ending): Advice {
   if ("outcome" in ending) {
