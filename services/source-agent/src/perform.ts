@@ -114,7 +114,11 @@ function checkAim(request: PerformRequest) {
   return {
     destinationAddress,
     destinationAgentId,
-    bandwidthBytesPerSecond: Number(request.bandwidthBytesPerSecond),
+    // Some callers mean "no limit" by the largest number there is, and that rounds to one that cannot be sent.
+    bandwidthBytesPerSecond: Math.min(
+      Number(request.bandwidthBytesPerSecond),
+      Number.MAX_SAFE_INTEGER,
+    ),
     downtimeLimitMs: request.downtimeLimitMs || DOWNTIME_DEFAULT_MS,
     ...(request.timeoutMs === 0
       ? {}
