@@ -1,5 +1,7 @@
 /* Goal: a monitor is opened as soon as there is one, and a vain attempt says what was tried. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -50,6 +52,29 @@ test("a monitor that does not greet: the error says who may have it", async (t) 
     connect(monitor.path, { timeoutMs: 50 }),
     /not within 50 ms, tries: 1, .*does not greet \(stuck, or another client has this monitor\)/,
   );
+});
+
+test("a monitor for which no descriptor is left just now is tried again", async (t) => {
+  const monitor = await FakeMonitor.start();
+  t.after(() => monitor.stop());
+  assert.equal(spawnSync("prlimit", [`--pid=${process.pid}`, "--nofile=256:"]).status, 0);
+  await new Promise(setImmediate); // what was closed before is given back by then
+  const held: number[] = [];
+  const giveBack = () => {
+    for (const descriptor of held.splice(0)) closeSync(descriptor);
+  };
+  t.after(giveBack);
+  const fill = () => {
+    for (;;) held.push(openSync("/dev/null", "r"));
+  };
+  assert.throws(fill, { code: "EMFILE" });
+  await assert.rejects(connect(monitor.path, { timeoutMs: 50 }), /not within 50 ms, .*EMFILE/);
+
+  const connecting = connect(monitor.path, { timeoutMs: 10_000 });
+  await new Promise(setImmediate);
+  giveBack();
+
+  (await connecting).close();
 });
 
 test("something that is not a monitor is not tried again", async (t) => {

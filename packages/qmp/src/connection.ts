@@ -16,8 +16,14 @@ const LOOK_AGAIN_MAX_MS = 50;
 const TRY_AGAIN_MS = 10;
 /** The kernel's limit on a socket's path (sun_path), less its closing NUL, in bytes. */
 const PATH_BYTES_MAX = 107;
-/** What a socket says whose QEMU is still starting, or is going. Anything else will not mend itself. */
-const PASSING: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "EAGAIN", "ECONNRESET"]);
+/**
+ * What a socket says whose QEMU is still starting, or is going, and what this process hears that has no descriptor
+ * left just now. Anything else will not mend itself.
+ */
+const PASSING: ReadonlySet<string> = new Set([
+  ...["ENOENT", "ECONNREFUSED", "EAGAIN", "ECONNRESET"],
+  ...["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"],
+]);
 
 export interface ConnectOptions {
   /** How long QEMU may take until it greets, in milliseconds. */
