@@ -14,6 +14,7 @@ export class KeeperLine {
   #heard = "";
   #wake: () => void = () => {};
   #ended = false;
+  #notStarted = "";
   readonly #listeners: (() => void)[] = [];
 
   constructor(
@@ -26,13 +27,21 @@ export class KeeperLine {
       if (this.#heard.length < LINE_BYTES_MAX) this.#heard += chunk.toString("latin1");
       this.#wake();
     });
-    child.on("error", () => this.#end()); // the shell could not be started
+    child.on("error", ({ message }) => {
+      this.#notStarted = message;
+      this.#end();
+    });
     child.on("exit", () => this.#end());
   }
 
   /** From here on no agent's death kills the guest. */
   get freed(): boolean {
     return this.#freed;
+  }
+
+  /** Why its shell could not be started, in the system's words; "" if it was. */
+  get notStarted(): string {
+    return this.#notStarted;
   }
 
   /** Called once the keeper has ended. */

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { launchQemu } from "./launch.js";
@@ -44,6 +46,30 @@ test("a keeper for whose line no descriptor is left is refused in words, and end
     await withoutDescriptors(t, () => assert.rejects(host.launch("a", { runDir }), /EMFILE/), free);
   }
   await host.launch("a", { runDir });
+});
+
+test("a keeper for which no process is left is refused in words, and starts once there is one", async (t) => {
+  const cgroup = await mkdtemp("/sys/fs/cgroup/pids/ferry-test-").catch(() => undefined);
+  if (cgroup === undefined) {
+    t.skip("NOT TESTED: no cgroup for pids can be made here");
+    return;
+  }
+  const host = await testHost(t);
+  const enter = (group: string) => writeFileSync(join(group, "cgroup.procs"), `${process.pid}`);
+  const before = /^[0-9]+:pids:(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/";
+  const leave = () => {
+    enter(join("/sys/fs/cgroup/pids", before));
+    rmdirSync(cgroup);
+  };
+  writeFileSync(join(cgroup, "pids.max"), "1");
+  enter(cgroup); // one that is full already can be entered, and nothing can be started in it
+  try {
+    const refusal = /not launched: its keeper did not start \(spawn .* EAGAIN\)/;
+    await assert.rejects(host.launch("a"), refusal);
+  } finally {
+    leave();
+  }
+  await host.launch("a");
 });
 
 test("a path too long for a socket is refused before anything is started", async (t) => {

@@ -106,7 +106,8 @@ async function failure(line: KeeperLine, runDir: string, said: string | undefine
   if (word !== undefined) return new Error(deathOf(word, runDir).summary);
   const [, refusal] = /^refused (.*)$/.exec(said ?? "") ?? [];
   const tail = logTail(runDir);
+  const why = line.notStarted === "" ? "" : ` (${line.notStarted})`; // EAGAIN: no process is left
   return new Error(
-    `QEMU was not launched: ${refusal ?? "its keeper did not start"}${tail === "" ? "" : `; it wrote: ${tail}`}`,
+    `QEMU was not launched: ${refusal ?? `its keeper did not start${why}`}${tail === "" ? "" : `; it wrote: ${tail}`}`,
   );
 }
