@@ -113,15 +113,37 @@ test("another process with the same pid, or from before the boot, is not the gue
   const later = { ...qemu, startTime: `${BigInt(qemu.startTime) + 1n}` };
   const before = { ...qemu, bootId: "00000000-0000-0000-0000-000000000000" };
 
+  const runDir = join(host.dir, "elsewhere"); // theirs is gone
   const [other, past] = await Promise.all([
-    adoptQemu({ ...options, qemu: later, keeper: later }),
-    adoptQemu({ ...options, qemu: before }),
+    adoptQemu({ runDir, qemu: later, keeper: later }),
+    adoptQemu({ ...options, runDir, qemu: before }),
   ]);
 
   assert.ok("summary" in other && /no word/.test(other.summary));
   assert.ok("summary" in past && /last boot/.test(past.summary));
   assert.ok(alive(qemu.pid)); // nobody signalled it
   await (await found(options)).kill();
+});
+
+test("a guest that lives where this agent cannot see it is not taken for dead", async (t) => {
+  const host = await testHost(t);
+  const options = await orphan(host);
+  const { qemu, keeper } = options;
+  // As from another PID namespace, or another container's boot id.
+  const unseen = { ...qemu, startTime: `${BigInt(qemu.startTime) + 1n}` };
+  const elsewhere = { ...qemu, bootId: "00000000-0000-0000-0000-000000000000" };
+  const refused = /lives, and this agent does not see it/;
+
+  await assert.rejects(adoptQemu({ ...options, qemu: unseen, keeper: unseen }), refused);
+  await assert.rejects(adoptQemu({ ...options, qemu: elsewhere }), refused);
+  process.kill(keeper.pid, "SIGKILL");
+  await until(() => !alive(keeper.pid), "its keeper is gone");
+  await assert.rejects(adoptQemu({ ...options, qemu: unseen, keeper: unseen }), refused);
+  process.kill(qemu.pid, "SIGKILL");
+  await until(() => !alive(qemu.pid), "it is gone");
+
+  const death = await adoptQemu({ ...options, qemu: unseen, keeper: unseen });
+  assert.ok("summary" in death && /no word/.test(death.summary));
 });
 
 test("a guest is watched and killed although its run directory is gone", async (t) => {

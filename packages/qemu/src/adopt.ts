@@ -2,10 +2,12 @@
  * Finding a QEMU again that another process launched: an earlier agent, or the destination agent of
  * this host, whose guest landed. It is only looked at; nothing about it changes.
  */
+import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { currentBootId, type ProcessIdentity, stateOf } from "./identity.js";
 import { type Keeper, Kept, LAST_WORD_TIMEOUT_MS } from "./keeper.js";
 import { type Death, deathOf, readLastWord, unseenDeath } from "./last-word.js";
+import { fifoPath } from "./run-directory.js";
 
 const LOOK_AGAIN_MS = 5;
 
@@ -15,10 +17,14 @@ export interface AdoptOptions {
   readonly qemu: ProcessIdentity;
 }
 
-/** The guest's keeper if its QEMU lives, or how it ended. */
+/**
+ * The guest's keeper if its QEMU lives, or how it ended. Throws if this agent does not see it and somebody
+ * holds its FIFO all the same: then nothing that this agent sees of any process may be believed.
+ */
 export async function adoptQemu(options: AdoptOptions): Promise<Keeper | Death> {
   const { runDir, keeper, qemu } = options;
   if (qemu.bootId !== currentBootId()) {
+    if (isHeld(fifoPath(runDir))) throw unseen(options);
     return { summary: "QEMU ended with the host: it was started before the last boot" };
   }
   const deadline = performance.now() + LAST_WORD_TIMEOUT_MS;
@@ -33,10 +39,48 @@ export async function adoptQemu(options: AdoptOptions): Promise<Keeper | Death> 
     }
     const word = readLastWord(runDir);
     if (word !== undefined) return deathOf(word, runDir);
-    if (!keeperLives) return unseenDeath("QEMU is gone, and its keeper left no word", runDir);
+    const held = !keeperLives && isHeld(fifoPath(runDir));
+    if (!keeperLives && !held) {
+      return unseenDeath("QEMU is gone, and its keeper left no word", runDir);
+    }
     if (performance.now() > deadline) {
+      if (held) throw unseen(options);
       return unseenDeath("QEMU is gone, and its keeper does not say how", runDir);
     }
     await wait(LOOK_AGAIN_MS);
   }
+}
+
+function unseen({ runDir, qemu }: AdoptOptions): Error {
+  return new Error(
+    `the QEMU of ${runDir} lives, and this agent does not see it as pid ${qemu.pid}: the agents of a host must run in the PID namespace that its guests were started in (the host's, hostPID), with a /proc that hides none of them (hidepid=0) and the host's boot id`,
+  );
+}
+
+/**
+ * Somebody has the FIFO open: its keeper, which reads, or its QEMU, whose standard input is the writing end.
+ * That does not depend on who may see whom. Nothing is written, and nothing read that anybody waits for.
+ */
+function isHeld(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true) return false;
+  try {
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    if (codeOf(error) !== "ENXIO") throw error; // ENXIO: nobody reads
+  }
+  const fifo = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return readSync(fifo, Buffer.alloc(1)) > 0; // 0: nobody writes
+  } catch (error) {
+    if (codeOf(error) !== "EAGAIN") throw error;
+    return true;
+  } finally {
+    closeSync(fifo);
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code; // the only errors of these calls
 }
