@@ -256,6 +256,8 @@ async function regain(departure: Departure): Promise<void> {
         "QEMU's monitor was lost: the copy is found again",
       );
       follow(departure, qmp);
+      // The order to give it up may have been lost as well, and its guest would stand at the gate for ever.
+      if (departure.phase === "cancelling") act(departure, "cancel");
       void watch(departure, qmp);
       return;
     } catch (error) {

@@ -7,9 +7,12 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../harness/until.js";
 import { type Bench, openBench } from "./support/bench-hosts.js";
-import { atGate, type Held, silentAfter } from "./support/late-monitor.js";
+import { atGate, cancelOrdered, type Held, silentAfter } from "./support/late-monitor.js";
 import { startFor } from "./support/staging.js";
 import { Steps } from "./support/steps.js";
+
+/** Bytes per second: the copy is under way for as long as the test looks. */
+const NARROW = 64n * 1024n;
 
 let bench: Bench;
 before(async () => {
@@ -47,3 +50,27 @@ for (const [what, guestId, held] of MOMENTS) {
     await to.client.guests.stop(guestId, { graceMs: 0 });
   });
 }
+
+test("a copy that is to be given up is given up, though the order was lost with the monitor", async () => {
+  const [from, to] = bench.hosts.pair;
+  const guestId = "givenup";
+  const { guest, monitor } = await startFor("loaded", guestId, from, bench.slow);
+  assert.ok(monitor);
+  bench.keep(monitor);
+  const steps = new Steps({ guestId, from, to });
+  await steps.begin();
+  const tether = bench.keep(steps.prepare());
+  await tether.ready();
+  steps.perform({ bandwidthBytesPerSecond: NARROW });
+  await steps.departureIn("performing");
+  monitor.hold(cancelOrdered);
+  const aborted = steps.abort();
+  await until("the order to be kept back", () => monitor.kept > 0);
+
+  monitor.hangUp();
+
+  await steps.departureIn("kept");
+  await aborted;
+  await guest.livesAt(from);
+  await guest.memoryIsWhole();
+});

@@ -108,5 +108,7 @@ function ordered(command: string): Held {
 
 /** The order to let the guest run. */
 export const contOrdered = ordered("cont");
+/** The order to give the copy up. */
+export const cancelOrdered = ordered("migrate_cancel");
 /** The order to send the guest. */
 export const migrateOrdered = ordered("migrate");
