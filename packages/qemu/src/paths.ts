@@ -6,6 +6,7 @@ import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { type ImagePart, partsOf, UnsafeImage } from "./image.js";
+import { isShort } from "./short.js";
 import type { GuestSpec } from "./spec.js";
 
 export interface PathProblem {
@@ -33,9 +34,6 @@ interface WantedDisk extends Wanted {
   /** How many images lie on top of it. */
   readonly depth: number;
 }
-
-/** What the system says of a file that could be opened once something else is closed. */
-const SHORT: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /** Images on top of each other; more is a loop, or a mistake. */
 const CHAIN_MAX = 32;
@@ -123,10 +121,6 @@ function problem(file: Wanted, ill: "MISSING" | "FORBIDDEN", why: string): PathP
   } as const;
   const description = `${file.what} ${ill === "MISSING" ? "cannot be used here: " : ""}${why}`;
   return { reason: reasons[file.kind][ill], path: file.path, description };
-}
-
-function isShort(error: unknown): boolean {
-  return error instanceof Error && "code" in error && SHORT.has(error.code);
 }
 
 function text(error: unknown): string {

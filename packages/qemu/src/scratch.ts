@@ -8,6 +8,7 @@ import { accessSync, constants } from "node:fs";
 import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { connectOn, type Qmp } from "@ferry/qmp";
+import { isShort } from "./short.js";
 
 /** How long it may take until it answers, in milliseconds. Measured: 30 to 350. */
 const READY_TIMEOUT_MS = 10_000;
@@ -62,7 +63,12 @@ export const LENT_FD = 4;
 export class Child {
   readonly #process: ChildProcess;
   /** How it ended, in words; resolves even if it never was. */
-  readonly ended: Promise<{ readonly code: number | null; readonly text: string }>;
+  readonly ended: Promise<{
+    readonly code: number | null;
+    readonly text: string;
+    /** Set if it never was because this process has no descriptor or no process left, which says nothing of it. */
+    readonly short?: Error;
+  }>;
   #complaint = "";
 
   constructor(
@@ -81,6 +87,7 @@ export class Child {
     const failed = once(this.#process, "error").then(([error]) => ({
       code: null,
       text: whyNotStarted(binary, error),
+      ...(isShort(error) ? { short: error as Error } : {}),
     }));
     // `close`, not `exit`: only then is everything read that it had to say.
     const closed = once(this.#process, "close").then(([code, signal]) => ({
@@ -94,7 +101,8 @@ export class Child {
   async monitor(): Promise<Qmp> {
     const socket = this.#process.stdio?.[3]; // without descriptors left there are none
     if (this.#process.pid === undefined || !(socket instanceof Socket)) {
-      throw new Error((await this.ended).text);
+      const { text, short } = await this.ended;
+      throw short ?? new Error(text);
     }
     try {
       return await connectOn(socket, { name: this.binary, timeoutMs: READY_TIMEOUT_MS });

@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { fromWireAccelerator, fromWireSpec, invalid, type Transport } from "@ferry/agent-kit";
 import { type Blocker, Fault, type GuestDescription } from "@ferry/contract";
-import { checkPaths, compareCpu, type GuestSpec } from "@ferry/qemu";
+import { checkPaths, compareCpu, type GuestSpec, isShort } from "@ferry/qemu";
 import type { Arrivals } from "./arrivals.js";
 import type { Host } from "./host.js";
 import { placeFor } from "./networks.js";
@@ -188,6 +188,7 @@ const FINDERS: readonly Finder[] = [
         ),
       );
     } catch (error) {
+      if (isShort(error)) throw error; // QEMU could not be asked, which says nothing of the model
       const text = error instanceof Error ? error.message : String(error);
       return [blocker("CPU_INCOMPATIBLE", spec.cpuModel, `QEMU cannot expand that model: ${text}`)];
     }

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
@@ -163,6 +163,41 @@ test("a host that is full says so, and when to come again", async () => {
   );
   await vast.abort();
   assert.deepEqual(await to.client.guests.list(), []);
+});
+
+test("an agent that runs out of descriptors says so, holds on, and takes guests once it has some", async () => {
+  const [, to] = bench.hosts.pair;
+  const { pid } = to.destination;
+  const limit = (soft: number) =>
+    execFileSync("prlimit", [`--pid=${pid}`, `--nofile=${soft}:`], { stdio: "inherit" });
+  const usual = Number(
+    execFileSync("prlimit", [`--pid=${pid}`, "--nofile", "--noheadings", "--output=SOFT"]),
+  );
+  // More and more of what a guest takes fits: its log, its keeper's line, its monitor, its record.
+  for (let free = 0; free <= 12; free += 1) {
+    const steps = await begun();
+    limit(readdirSync(`/proc/${pid}/fd`).length + free);
+    const tether = bench.keep(steps.prepare());
+    try {
+      await tether.ready();
+      tether.cancel();
+    } catch {
+      const { reason, message } = (await tether.fault()) ?? {};
+      // No reason: not even its connection was let in.
+      assert.match(reason ?? "", /^(|HOST_EXHAUSTED|QEMU_FAILED)$/, message);
+    } finally {
+      limit(usual);
+    }
+    assert.equal(to.destination.pid, pid);
+    await steps.abort();
+    await until("nothing of it to be left", () => bench.hosts.leftovers().length === 3);
+  }
+  const mended = await begun();
+  const tether = bench.keep(mended.prepare());
+  await tether.ready();
+  tether.cancel();
+  await mended.arrivalIn("returned");
+  await mended.abort();
 });
 
 const skip = process.getuid?.() === 0 ? false : "mounting a small disk needs root";
