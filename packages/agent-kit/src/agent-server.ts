@@ -21,6 +21,7 @@ import type { PolicyInForce } from "./policy-file.js";
 import { refusals } from "./refusals.js";
 import { adapters } from "./server.js";
 import { sparing } from "./sparing.js";
+import { refuseOthersCalls } from "./wrong-agent.js";
 
 /**
  * What HTTP/2 may hold for one connection, in megabytes; grpc-js lifts Node's limit of 10. Room for as
@@ -80,7 +81,9 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     "grpc.max_concurrent_streams": config.limits.streamsMax,
     "grpc-node.max_session_memory": SESSION_MEGABYTES_MAX,
   });
-  options.add(server, adapters({ log, who }));
+  const handlers = adapters({ log, who });
+  options.add(server, handlers);
+  refuseOthersCalls(server, role, config, handlers);
   const health = new HealthBook();
   const say = (isServing: boolean) => {
     for (const name of ["", ...services]) health.set(name, isServing);

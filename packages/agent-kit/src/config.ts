@@ -19,6 +19,11 @@ const LISTEN: Record<AgentRole, Record<"grpc" | "health" | "metrics", string>> =
   destination: { grpc: "0.0.0.0:7702", health: "0.0.0.0:7712", metrics: "127.0.0.1:9702" },
 };
 
+/** The port that agent listens on unless its file says otherwise. */
+export function usualPort(role: AgentRole): number {
+  return splitAddress(LISTEN[role].grpc).port;
+}
+
 /** A host's id is part of its agents' ids and of its certificate's name. */
 const HOST_ID = /^[a-z0-9][a-z0-9.-]{0,63}$/;
 const HOST_AND_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/;

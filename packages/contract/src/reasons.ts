@@ -48,7 +48,8 @@ export const REASONS = {
   },
   WRONG_HOST: {
     code: status.FAILED_PRECONDITION,
-    meaning: "Another agent answered than the one in expected_agent_id. Nothing was done.",
+    meaning:
+      "Another agent answered than the one in expected_agent_id, or a source agent was asked what only a destination agent serves (or the other way round). Nothing was done.",
     next: "Dial the agent you meant: an address that balances between hosts cannot carry a migration.",
   },
   WRONG_PHASE: {
