@@ -135,7 +135,14 @@ test("transports, accelerators and verdicts have one word each on either side", 
   assert.equal(fromWireTransport(Transport.UNSPECIFIED), "direct");
   refuses(() => fromWireTransport(99 as Transport), "INVALID_REQUEST", /unknown transport/);
   for (const accelerator of ["auto", "kvm", "tcg"] as const) {
-    assert.equal(fromWireAccelerator(toWireAccelerator(accelerator)), accelerator);
+    assert.equal(fromWireAccelerator(toWireAccelerator(accelerator), "accelerator"), accelerator);
+  }
+  for (const unknown of [77 as Accelerator, -1 as Accelerator]) {
+    refuses(
+      () => fromWireSpec({ ...WHOLE, accelerator: unknown }),
+      "INVALID_REQUEST",
+      /spec\.accelerator: kvm, tcg or unspecified is wanted/,
+    );
   }
   for (const verdict of ["pending", "landed", "returned", "perished"] as const) {
     assert.equal(fromWireVerdict(toWireVerdict(verdict)), verdict);

@@ -61,9 +61,21 @@ export function toWireAccelerator(accelerator: GuestSpec["accelerator"]): Accele
   return ACCELERATORS[accelerator];
 }
 
-export function fromWireAccelerator(accelerator: Accelerator): GuestSpec["accelerator"] {
-  if (accelerator === Accelerator.KVM) return "kvm";
-  return accelerator === Accelerator.TCG ? "tcg" : "auto";
+/** Unspecified means auto. `field` is its path in the request, for whoever sent another. */
+export function fromWireAccelerator(
+  accelerator: Accelerator,
+  field: string,
+): GuestSpec["accelerator"] {
+  switch (accelerator) {
+    case Accelerator.UNSPECIFIED:
+      return "auto";
+    case Accelerator.KVM:
+      return "kvm";
+    case Accelerator.TCG:
+      return "tcg";
+    default:
+      throw invalid(field, `kvm, tcg or unspecified is wanted, not ${accelerator}`);
+  }
 }
 
 /** Reads a GuestSpec and refuses one that is malformed, naming every problem. */
@@ -89,7 +101,7 @@ export function fromWireSpec(wire: WireSpec | undefined): GuestSpec {
     })),
     nics: wire.nics.map((nic) => ({ nicId: nic.nicId, mac: nic.mac, tapName: nic.tapName })),
     boot: bootOf(wire),
-    accelerator: fromWireAccelerator(wire.accelerator),
+    accelerator: fromWireAccelerator(wire.accelerator, "spec.accelerator"),
   };
   const problems = checkSpec(spec);
   if (problems.length > 0) {

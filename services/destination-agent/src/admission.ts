@@ -39,7 +39,7 @@ export function candidateOf(
   if (sourceAgentId !== `${sourceHostId}/source` || sourceHostId === "") {
     throw invalid("description.source_agent_id", `"${sourceHostId}/source" is wanted`);
   }
-  const accelerator = fromWireAccelerator(description.accelerator);
+  const accelerator = fromWireAccelerator(description.accelerator, "description.accelerator");
   if (accelerator === "auto") {
     throw invalid("description.accelerator", "the accelerator the guest runs under is wanted");
   }

@@ -53,7 +53,9 @@ async function meeting() {
     live: () => arrival,
     ended: () => undefined,
     underWay: () => [arrival],
+    acknowledge: async () => void acknowledged.push(arrival.verdict),
   };
+  const acknowledged: string[] = [];
   const said: MeetResponse[] = [];
   let say: (word: MeetRequest | undefined) => void = () => {};
   const requests = (async function* () {
@@ -77,6 +79,7 @@ async function meeting() {
   await turn();
   return {
     said,
+    acknowledged,
     async says(word: Partial<MeetRequest>) {
       say({ ...WORD, ...word });
       await turn();
@@ -132,5 +135,15 @@ test("a release is answered at once when nothing will come of it, since a verdic
     said.slice(before).map(({ verdict }) => verdict),
     [Verdict.RETURNED],
   );
+  await ends();
+});
+
+test("a verdict that this release never said acknowledges nothing", async () => {
+  const { acknowledged, says, settles, ends } = await meeting();
+  await settles("perished");
+  await says({ acknowledged: 99 as Verdict });
+  assert.deepEqual(acknowledged, []);
+  await says({ acknowledged: Verdict.PERISHED });
+  assert.deepEqual(acknowledged, ["perished"]);
   await ends();
 });

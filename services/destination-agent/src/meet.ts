@@ -9,6 +9,7 @@ import {
   type BidiCall,
   checkMigrationId,
   dying,
+  fromWireVerdict,
   type PeerIdentity,
   toWireTransport,
   toWireVerdict,
@@ -139,7 +140,8 @@ async function listen(
       if (SENDING.has(arrival.phase)) await arrival.hear("met");
     } else if (number === arrival.record.arrival.arrival) await hearWord(arrival, request);
   }
-  if (request.acknowledged !== WireVerdict.UNSPECIFIED) {
+  // One that this release never said acknowledges nothing.
+  if (fromWireVerdict(request.acknowledged) !== undefined) {
     await arrivals.acknowledge(request.migrationId, number);
   }
 }

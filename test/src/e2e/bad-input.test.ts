@@ -160,6 +160,11 @@ describe("a call that is malformed", () => {
       [{ description: { ...description, spec: undefined } }, /spec/],
       [{ description: { ...description, sourceAgentId: "host-9/source" } }, /source_agent_id/],
       [{ description: { ...description, accelerator: 0 } }, /accelerator/],
+      [{ description: { ...description, accelerator: 77 } }, /description\.accelerator: kvm, tcg/],
+      [
+        { description: { ...description, spec: { ...description.spec, accelerator: 77 } } },
+        /spec\.accelerator: kvm, tcg/,
+      ],
       [{ transport: 9 }, /transport/],
       [{ heartbeatIntervalMs: 99 }, /heartbeat_interval_ms/],
       [{ heartbeatIntervalMs: 60_001 }, /heartbeat_interval_ms/],
