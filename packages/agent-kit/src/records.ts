@@ -121,6 +121,8 @@ export const departureRecord = z.object({
   downtimeLimitMs: z.number(),
   /** ISO 8601; the migration is ended then unless custody was given away. Absent: never. */
   deadline: z.string().optional(),
+  /** What the deadline was made of, so that a repeated Perform is known for one. Absent: no deadline, or an older agent. */
+  timeoutMs: z.number().optional(),
   /** The guest was paused when the migration began: it is taken back paused. */
   paused: z.boolean(),
   reason: z.string(),

@@ -1,7 +1,7 @@
 /*
  * Perform binds the guest to a destination and shows how the copy goes. The stream is a view: it
  * starts the copy if nobody did, and losing it cancels nothing. Repeating it re-attaches; it never
- * re-aims a migration at another destination.
+ * re-aims a migration at another destination, nor gives it other limits.
  */
 import {
   type CallContext,
@@ -23,6 +23,7 @@ import { keepDeadline } from "./deadline.js";
 import type { Departure } from "./departure.js";
 import type { Departures } from "./departures.js";
 import { toWireProgress } from "./progress.js";
+import { checkLimits } from "./repeated-limits.js";
 import type { Residents } from "./residents.js";
 
 const DOWNTIME_DEFAULT_MS = 300;
@@ -90,6 +91,8 @@ async function perform(
         `migration ${migrationId} is bound to ${record.destinationAgentId} at ${record.destinationAddress}: a retry elsewhere is a new id`,
       );
     }
+    const { bandwidthBytesPerSecond } = aim; // rounded as the first one was
+    checkLimits({ ...request, bandwidthBytesPerSecond }, record);
     return departure;
   });
 }
@@ -122,7 +125,10 @@ function checkAim(request: PerformRequest) {
     downtimeLimitMs: request.downtimeLimitMs || DOWNTIME_DEFAULT_MS,
     ...(request.timeoutMs === 0
       ? {}
-      : { deadline: new Date(Date.now() + request.timeoutMs).toISOString() }),
+      : {
+          deadline: new Date(Date.now() + request.timeoutMs).toISOString(),
+          timeoutMs: request.timeoutMs,
+        }),
   };
 }
 

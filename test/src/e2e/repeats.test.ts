@@ -199,6 +199,12 @@ describe("a controller that", { concurrency: 3 }, () => {
     await steps.perform(NARROWLY).bound();
     const elsewhere = new Steps({ ...steps, to: other });
     assert.match(String(await elsewhere.perform().ended), /a retry elsewhere is a new id/);
+    const hastier = readFault(await steps.perform({ downtimeLimitMs: 7 }).ended);
+    assert.equal(hastier?.reason, "ID_CONFLICT");
+    assert.match(hastier.message, /downtime_limit_ms is 300, not 7/);
+    for (const repeated of [NARROWLY, {}, { downtimeLimitMs: 300 }]) {
+      await steps.perform(repeated).bound();
+    }
     await steps.arrivalIn("receiving");
     tether.cancel();
     assert.equal(Verdict[(await steps.confirm(60_000)).verdict], "RETURNED");

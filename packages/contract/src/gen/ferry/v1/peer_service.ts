@@ -27,7 +27,7 @@ export const protobufFileName = "ferry/v1/peer_service.proto";
 
 /** What the source says about custody. */
 export enum SourceWord {
-  /** UNSPECIFIED - Nothing yet: it only asks. */
+  /** UNSPECIFIED - Nothing yet: it only asks. A word of a later release is heard as this one. */
   UNSPECIFIED = 0,
   /** RELEASED - Custody is given away; its QEMU said `completed`, and a synced record says so. */
   RELEASED = 1,

@@ -1584,7 +1584,8 @@ export const SourceServiceService = {
   },
   /**
    * Perform (step 3) binds to the destination and copies the guest. The stream is a view: losing it
-   * cancels nothing, and repeating Perform attaches to the copy under way.
+   * cancels nothing, and repeating Perform attaches to the copy under way. A repeat names the same destination; a limit it
+   * leaves at 0 is the one that was set, and another limit is ALREADY_EXISTS/ID_CONFLICT.
    */
   perform: {
     path: "/ferry.v1.SourceService/Perform" as const,
@@ -1628,7 +1629,8 @@ export interface SourceServiceServer extends UntypedServiceImplementation {
   begin: handleUnaryCall<BeginRequest, BeginResponse>;
   /**
    * Perform (step 3) binds to the destination and copies the guest. The stream is a view: losing it
-   * cancels nothing, and repeating Perform attaches to the copy under way.
+   * cancels nothing, and repeating Perform attaches to the copy under way. A repeat names the same destination; a limit it
+   * leaves at 0 is the one that was set, and another limit is ALREADY_EXISTS/ID_CONFLICT.
    */
   perform: handleServerStreamingCall<PerformRequest, PerformResponse>;
   /**
@@ -1662,7 +1664,8 @@ export interface SourceServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Perform (step 3) binds to the destination and copies the guest. The stream is a view: losing it
-   * cancels nothing, and repeating Perform attaches to the copy under way.
+   * cancels nothing, and repeating Perform attaches to the copy under way. A repeat names the same destination; a limit it
+   * leaves at 0 is the one that was set, and another limit is ALREADY_EXISTS/ID_CONFLICT.
    */
   perform(request: PerformRequest, options?: Partial<CallOptions>): ClientReadableStream<PerformResponse>;
   perform(
