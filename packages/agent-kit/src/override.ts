@@ -50,7 +50,7 @@ export interface OverrideOrder<Phase extends string> {
     readonly log: Logger;
     readonly metrics: Pick<Metrics, "overrides">;
   };
-  /** Why it cannot be done now; undefined if it can. */
+  /** Why it cannot be done now; undefined if it can. Asked again once the person's word is written. */
   refusal(): string | undefined;
   /** Says it to the table. `who` is who ordered it, and why. */
   hear(who: string): Promise<Answer<Phase>>;
@@ -74,10 +74,19 @@ export async function override<Phase extends string>(order: OverrideOrder<Phase>
   await host.audit.append({ ...entry, what: "override", reason });
   host.metrics.overrides.inc({ role });
   host.log.warn({ migration_id: migrationId, guest_id: guestId, who, reason }, "overridden");
+  const undone = async (why: string) => {
+    const line = { ...entry, what: "override_undone", reason: why } as const;
+    await host.audit.append(line).catch(() => {}); // said in the answer, too
+  };
+  // The other agent may have come back while that was being written.
+  const late = order.refusal();
+  if (late !== undefined) {
+    await undone(late);
+    refuse(late);
+  }
   const heard = await order.hear(`${who}: ${reason}`);
   if (heard.answer === "moved" || heard.answer === "repeat") return;
-  const why = heard.answer === "refuse" ? `it is ${heard.phase} by now` : String(heard.error);
-  await host.audit.append({ ...entry, what: "override_undone", reason: why }).catch(() => {}); // said in the answer, too
+  await undone(heard.answer === "refuse" ? `it is ${heard.phase} by now` : String(heard.error));
   if (heard.answer === "unwritable") throw heard.error;
   refuse(`the migration is ${heard.phase} by now: nothing was done`);
 }

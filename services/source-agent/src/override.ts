@@ -47,6 +47,12 @@ export async function overrideDestination(
     guestId,
     host,
     refusal: () => {
+      if (!perished && departure.verdictHeard === "perished") {
+        return "the destination has just said perished: say accept_perished";
+      }
+      if (!asksInVain && meet?.silent(ANSWERS_WITHIN_MS) === false) {
+        return "the destination agent answers by now: it is not gone, and must be asked";
+      }
       if (standsStill) return refusal(departure, asked);
       return "the guest runs here, or its QEMU has not said that it stands still: nothing is given up that runs";
     },
