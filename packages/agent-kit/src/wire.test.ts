@@ -111,6 +111,8 @@ test("a migration id has one form, however it is spelt", () => {
   for (const text of ["", "x", `${id}0`, ` ${id}`, "../../../../etc/passwd", "é".repeat(500)]) {
     refuses(() => checkMigrationId(text), "INVALID_REQUEST", /migration_id: a UUID is wanted/);
   }
+  const nil = () => checkMigrationId("00000000-0000-0000-0000-000000000000");
+  refuses(nil, "INVALID_REQUEST", /migration_id: a UUID of its own is wanted/);
 });
 
 test("a guest id can be a file's name and nothing worse", () => {

@@ -19,16 +19,23 @@ export type Transport = ArrivalRecord["arrival"]["transport"];
 /** The one format of GuestSpec there is. */
 const SPEC_FORMAT = 1;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const NIL = "00000000-0000-0000-0000-000000000000";
 const GUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
+/** The nil UUID is what a caller sends that forgot to make one: two such callers would be one migration. */
 export function isMigrationId(text: string): boolean {
-  return UUID.test(text);
+  return UUID.test(text) && text !== NIL;
 }
 
 /** A migration id in its one form, so that two spellings cannot be two migrations. */
 export function checkMigrationId(text: string): string {
   if (isMigrationId(text)) return text.toLowerCase();
-  throw invalid("migration_id", `a UUID is wanted, not ${quote(text)}`);
+  throw invalid(
+    "migration_id",
+    text === NIL
+      ? "a UUID of its own is wanted, not the nil one"
+      : `a UUID is wanted, not ${quote(text)}`,
+  );
 }
 
 export function checkGuestId(text: string): string {

@@ -41,7 +41,7 @@ export enum AbortOutcome {
 export interface BeginRequest {
   /** The agent the caller means; empty: whichever answers. Another agent answers FAILED_PRECONDITION/WRONG_HOST. */
   expectedAgentId: string;
-  /** UUID that names this attempt, used once and never again. */
+  /** UUID that names this attempt, used once and never again. The nil UUID is refused. */
   migrationId: string;
   /** The guest that shall move. */
   guestId: string;
