@@ -240,10 +240,29 @@ test("a deadline nobody could keep is refused in words, and a long one is kept",
 });
 
 test("a message larger than the limit is refused", async (t) => {
-  const { migrations } = await makeRig(t, { config: "limits: {message_bytes_max: 65536}" });
+  const { migrations, peer, lines } = await makeRig(t, {
+    config: "limits: {message_bytes_max: 65536}",
+    handlers: {
+      meet: async ({ requests, signal }) => {
+        for await (const _ of requests) if (signal.aborted) return;
+      },
+    },
+  });
   const guestId = "x".repeat(100_000);
   const error = await failure(ask(migrations, migrations.listMigrations, { ...LIST, guestId }));
   assert.equal(error.code, status.RESOURCE_EXHAUSTED);
+  const fault = readFault(error);
+  assert.equal(fault?.reason, "MESSAGE_TOO_LARGE");
+  assert.match(fault.message, /65536.*message_bytes_max/);
+  assert.equal(fault.retryAfterMs, undefined, "no repeat would mend it");
+  await until("it is logged as what it is", () =>
+    lines.some((line) => /ListMigrations.*"code":"RESOURCE_EXHAUSTED"/.test(line)),
+  );
+
+  const call = peer.meet();
+  const told = collect(call).ended;
+  call.write({ ...MeetRequest.fromPartial({}), guestId });
+  assert.equal(readFault(await told)?.reason, "MESSAGE_TOO_LARGE", "on a stream, too");
 });
 
 test("more connections than the limit are turned away, and the log says so", async (t) => {

@@ -30,6 +30,12 @@ export const REASONS = {
     meaning: "The request needs something this agent is too old for, or was built without.",
     next: "Ask GetInfo what the agent can do; upgrade it, or ask for less. Do not retry.",
   },
+  MESSAGE_TOO_LARGE: {
+    code: status.RESOURCE_EXHAUSTED,
+    meaning:
+      "A message of this call is larger than the agent takes or sends (`limits.message_bytes_max`, 4 MiB unless configured).",
+    next: "Send, or ask for, less; no migration's messages come near that. Repeating the call unchanged fails again.",
+  },
   PEER_ONLY: {
     code: status.PERMISSION_DENIED,
     meaning: "Only another agent may make this call, and the caller has no agent's certificate.",

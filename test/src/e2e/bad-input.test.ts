@@ -205,7 +205,7 @@ describe("a call that is malformed", () => {
 
   test("a message that is larger than any may be", async () => {
     const large = new Steps({ guestId: "x".repeat(5 * 1024 * 1024), from: host(1), to: host(2) });
-    await assert.rejects(large.begin(), { code: status.RESOURCE_EXHAUSTED });
+    is(await refusal(large.begin()), "MESSAGE_TOO_LARGE", /message_bytes_max/);
     const padded = Buffer.concat([
       Buffer.from([0x12, 0x80, 0x80, 0xc0, 0x02]),
       Buffer.alloc(5 * 1024 * 1024),
@@ -215,7 +215,8 @@ describe("a call that is malformed", () => {
       raw(DestinationServiceService.prepare),
       padded,
     );
-    assert.equal(error?.code, status.RESOURCE_EXHAUSTED);
+    assert.equal(error.code, status.RESOURCE_EXHAUSTED);
+    is(readFault(error), "MESSAGE_TOO_LARGE", /message_bytes_max/);
   });
 
   test("bytes that are no HTTP/2, and a connection without a certificate", async () => {

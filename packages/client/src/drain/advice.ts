@@ -33,6 +33,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   GUEST_UNFIT: "leave",
   FORBIDDEN: "leave",
   INVALID_REQUEST: "leave",
+  MESSAGE_TOO_LARGE: "leave",
   UNSUPPORTED: "leave",
   ID_CONFLICT: "again",
   // of this guest at this target
