@@ -14,7 +14,7 @@ import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, createSecureContext, type SecureVersion } from "node:tls";
 import {
   type HealthCheckResponse,
   HealthClient,
@@ -320,6 +320,31 @@ test("a caller without the role is refused in words, counted and logged", async 
   assert.match(text, /ferry_permission_denied_total\{reason="FORBIDDEN"\} 2/);
   const [first = ""] = lines.filter((line) => /permission denied/.test(line));
   assert.match(first, /"method":"ferry.v1.PeerService\/Meet".*ferry:\/\/controller\/ops/);
+});
+
+test("a caller that speaks no TLS newer than 1.2 is served, and an older one is not", async (t) => {
+  const { certificates } = certificatesFor(t, "host-1");
+  const { client } = await makeRig(t, { certificates });
+  const { cert, key } = authority.issue({ uris: ["ferry://controller/ops"] });
+  const speaking = (version: SecureVersion) =>
+    client(
+      MigrationServiceClient,
+      ChannelCredentials.createFromSecureContext(
+        createSecureContext({
+          ca: authority.ca,
+          cert,
+          key,
+          minVersion: version,
+          maxVersion: version,
+          ciphers: "DEFAULT@SECLEVEL=0", // OpenSSL itself would refuse to speak the older one
+        }),
+        { checkServerIdentity: () => undefined },
+      ),
+    );
+  const current = speaking("TLSv1.2");
+  await ask(current, current.listMigrations, LIST);
+  const old = speaking("TLSv1.1");
+  assert.equal((await failure(ask(old, old.listMigrations, LIST))).code, status.UNAVAILABLE);
 });
 
 test("a policy of one's own gives roles to names of another kind", async (t) => {
