@@ -47,6 +47,7 @@ export class Departures {
   readonly #live = new Map<string, Departure>();
   readonly #ended = new Map<string, DepartureView>();
   readonly #reminders: MeetCall[] = [];
+  #closed = false;
 
   constructor(
     readonly host: Omit<Host, "settled" | "acknowledgement" | "joinBandwidth">,
@@ -207,6 +208,7 @@ export class Departures {
 
   /** A destination that was overridden is told so until it answers, over every restart. */
   #remind(overridden: Overridden): void {
+    if (this.#closed) return; // the next agent reads that nobody was told
     this.#reminders.push(
       remind(overridden, this.host, () =>
         this.host.store.endings.annotate(overridden.migrationId, { told: true }),
@@ -224,6 +226,7 @@ export class Departures {
 
   /** This agent ends: nobody is told anything more. */
   close(): void {
+    this.#closed = true;
     for (const departure of this.#live.values()) departure.close();
     for (const reminder of this.#reminders) reminder.close();
   }
