@@ -23,6 +23,6 @@ for dist in packages/*/dist services/*/dist; do
 done
 cp -R packages/qemu/keeper "$out/packages/qemu/"
 cp -R proto "$out/"
-find "$out/packages" "$out/services" \( -name '*.test.*' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.map' \) -type f -delete
+find "$out/packages" "$out/services" \( -name '*.test.*' -o -name 'test-*' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.map' \) -type f -delete
 find "$out/node_modules" -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -iname '*.md' -o -name '*.ts' -o -name '*.test.*' \) -delete
 find "$out" -type d -empty -delete
