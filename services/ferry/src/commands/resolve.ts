@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { decideOver } from "../decide-perished.js";
 import { EXIT_HELP, VERDICT_EXIT } from "../exit.js";
 import { Failure } from "../failure.js";
+import { isMigrationId } from "../migration-id.js";
 import { type Shell, withFleet } from "../shell.js";
 import { type FencedFlags, standIn } from "../stand-in.js";
 
@@ -13,8 +14,6 @@ interface ResolveFlags extends Omit<FencedFlags, "fenced"> {
   readonly takeBack?: boolean;
   readonly acceptPerished?: boolean;
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const MEANING = {
   landed: "it is the destination's",
@@ -74,7 +73,7 @@ ${EXIT_HELP}`,
     )
     .action((migrationId: string, flags: ResolveFlags, command: Command) =>
       withFleet(command, async (fleet) => {
-        if (!UUID.test(migrationId)) {
+        if (!isMigrationId(migrationId)) {
           throw new Failure(
             `${migrationId} is no migration's id: a UUID is wanted`,
             "`ferry migrate` and `ferry watch --all` tell them, and so does the MIGRATION column of `ferry guests`.",

@@ -4,11 +4,11 @@ import { type Agent, watchMigrations, wordsOf } from "@ferry/client";
 import { type Migration, Role } from "@ferry/contract";
 import type { Command } from "commander";
 import { EXIT_HELP } from "../exit.js";
+import { isMigrationId } from "../migration-id.js";
 import { migrationLine, migrationTable, type Seen, shorten } from "../migration-lines.js";
 import { pause } from "../pause.js";
 import { type Shell, withFleet } from "../shell.js";
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Pause before an agent is dialled again, in milliseconds. */
 const REDIAL_MS = 1_000;
 
@@ -35,7 +35,7 @@ export function addWatch(program: Command, shell: Shell): void {
           shell.unread.addEventListener("abort", leave);
           setMaxListeners(0, over.signal); // one of every agent
           const screen = screenFor(shell, flags.json === true);
-          const migrationId = only !== undefined && UUID.test(only) ? only : "";
+          const migrationId = only !== undefined && isMigrationId(only) ? only : "";
           const wanted = ({ guestId, settled }: Migration, known: boolean) =>
             (only === undefined || migrationId !== "" || guestId === only) &&
             (!settled || known || flags.all === true || migrationId !== "");
