@@ -24,12 +24,11 @@ import {
   PeerServiceClient,
   readFault,
   ServerReflectionClient,
-  type ServerReflectionResponse,
   HealthCheckResponse_ServingStatus as Serving,
 } from "@ferry/contract";
 import { ChannelCredentials, status } from "@grpc/grpc-js";
 import { serve } from "./agent-server.js";
-import { ask, collect, failure, until } from "./calls-for-tests.js";
+import { ask, collect, failure, servicesOf, until } from "./calls-for-tests.js";
 import { Certificates } from "./certificates.js";
 import { makeAuthority, type TestNames } from "./certificates-for-tests.js";
 import type { Config } from "./config.js";
@@ -221,12 +220,10 @@ test("a state directory that does not answer makes the agent not alive, until it
 
 test("reflection lists the agent's services", async (t) => {
   const { client } = await makeRig(t);
-  const call = client(ServerReflectionClient).serverReflectionInfo();
-  const { responses, ended } = collect<ServerReflectionResponse>(call);
-  call.write({ host: "", messageRequest: { $case: "listServices", value: "" } });
-  call.end();
-  await ended;
-  assert.match(JSON.stringify(responses), /ferry\.v1\.MigrationService.*ferry\.v1\.PeerService/);
+  assert.match(
+    await servicesOf(client(ServerReflectionClient)),
+    /ferry\.v1\.MigrationService.*ferry\.v1\.PeerService/,
+  );
 });
 
 test("a deadline nobody could keep is refused in words, and a long one is kept", async (t) => {

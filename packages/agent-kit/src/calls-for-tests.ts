@@ -1,4 +1,5 @@
 /* For tests: calls as promises, and conditions waited for with a bound. */
+import type { ServerReflectionClient, ServerReflectionResponse } from "@ferry/contract";
 import type { ServiceError } from "@grpc/grpc-js";
 
 type Unary<Request, Response> = (
@@ -39,6 +40,16 @@ export function collect<Response>(stream: NodeJS.EventEmitter) {
     stream.on("end", () => resolve(undefined));
   });
   return { responses, ended };
+}
+
+/** Which services reflection lists, as JSON. */
+export async function servicesOf(reflection: ServerReflectionClient): Promise<string> {
+  const call = reflection.serverReflectionInfo();
+  const { responses, ended } = collect<ServerReflectionResponse>(call);
+  call.write({ host: "", messageRequest: { $case: "listServices", value: "" } });
+  call.end();
+  await ended;
+  return JSON.stringify(responses);
 }
 
 /** Waits until `condition` holds. Throws after 20 s, saying what did not come about. */
