@@ -20,6 +20,19 @@ before(async () => {
 });
 after(() => bench?.close());
 
+/** Begun and prepared, with the tether held, and a monitor of its old QEMU that the test holds. */
+async function prepared(guestId: string) {
+  const [from, to] = bench.hosts.pair;
+  const { guest, monitor } = await startFor("loaded", guestId, from, bench.slow);
+  assert.ok(monitor);
+  bench.keep(monitor);
+  const steps = new Steps({ guestId, from, to });
+  await steps.begin();
+  const tether = bench.keep(steps.prepare());
+  await tether.ready();
+  return { guest, monitor, steps };
+}
+
 const MOMENTS: readonly (readonly [what: string, guestId: string, held: Held])[] = [
   ["that its guest stands at the gate", "gate", atGate],
   ["that it may go through the gate", "through", silentAfter("migrate-continue")],
@@ -28,14 +41,7 @@ const MOMENTS: readonly (readonly [what: string, guestId: string, held: Held])[]
 
 for (const [what, guestId, held] of MOMENTS) {
   test(`a monitor that is lost before QEMU could say ${what} stops no move`, async () => {
-    const [from, to] = bench.hosts.pair;
-    const { guest, monitor } = await startFor("loaded", guestId, from, bench.slow);
-    assert.ok(monitor);
-    bench.keep(monitor);
-    const steps = new Steps({ guestId, from, to });
-    await steps.begin();
-    const tether = bench.keep(steps.prepare());
-    await tether.ready();
+    const { guest, monitor, steps } = await prepared(guestId);
     monitor.hold(held);
     steps.perform();
     await until("QEMU's word to be kept back", () => monitor.kept > 0);
@@ -45,22 +51,14 @@ for (const [what, guestId, held] of MOMENTS) {
     await steps.arrivalIn("loadedReleased");
     await steps.land();
     await steps.arrivalIn("landed");
-    await guest.livesAt(to);
+    await guest.livesAt(steps.to);
     await guest.memoryIsWhole();
-    await to.client.guests.stop(guestId, { graceMs: 0 });
+    await steps.to.client.guests.stop(guestId, { graceMs: 0 });
   });
 }
 
 test("a copy that is to be given up is given up, though the order was lost with the monitor", async () => {
-  const [from, to] = bench.hosts.pair;
-  const guestId = "givenup";
-  const { guest, monitor } = await startFor("loaded", guestId, from, bench.slow);
-  assert.ok(monitor);
-  bench.keep(monitor);
-  const steps = new Steps({ guestId, from, to });
-  await steps.begin();
-  const tether = bench.keep(steps.prepare());
-  await tether.ready();
+  const { guest, monitor, steps } = await prepared("givenup");
   steps.perform({ bandwidthBytesPerSecond: NARROW });
   await steps.departureIn("performing");
   monitor.hold(cancelOrdered);
@@ -71,6 +69,6 @@ test("a copy that is to be given up is given up, though the order was lost with 
 
   await steps.departureIn("kept");
   await aborted;
-  await guest.livesAt(from);
+  await guest.livesAt(steps.from);
   await guest.memoryIsWhole();
 });
