@@ -13,7 +13,6 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import {
   type DepartureRecord,
-  type GuestRecord,
   type Logger,
   makeMetrics,
   NO_TRACES,
@@ -22,13 +21,14 @@ import {
 import { ConfirmOverride, MeetResponse, Verdict } from "@ferry/contract";
 import { AuditLog } from "@ferry/store";
 import { Departures } from "./departures.js";
+import { guestRecord } from "./guest-record-for-tests.js";
 import type { Host } from "./host.js";
 import { overrideDestination } from "./override.js";
 import { recover } from "./recover.js";
 import { Residents, type ResidentsHost } from "./residents.js";
 import { openSourceStore } from "./store.js";
+import { until } from "./until-for-tests.js";
 
-const BOUND_MS = 10_000;
 const MIGRATION = "6f1c0b6e-8f55-4b8e-9d52-0b8f1d1a2b3c";
 const GREETING = {
   QMP: { version: { qemu: { major: 7, minor: 2, micro: 22 } }, capabilities: [] },
@@ -70,7 +70,7 @@ async function stage(t: TestContext, answer: Answer, phase = "performing") {
   await mkdir(runDir);
   const store = await openSourceStore(join(dir, "state"));
   const me = ourselves();
-  await store.guests.create("web-1", guestRecord(runDir, me));
+  await store.guests.create("web-1", guestRecord("web-1", runDir, { keeper: me, qemu: me }));
   await store.departures.create(MIGRATION, { ...RECORD, phase }, (phase) => ({
     ...RECORD,
     phase,
@@ -127,39 +127,6 @@ const RECORD: DepartureRecord = {
   paused: false,
   reason: "",
 };
-
-function guestRecord(runDir: string, me: ReturnType<typeof ourselves>): GuestRecord {
-  return {
-    guest: {
-      spec: {
-        guestId: "web-1",
-        machineType: "pc-q35-7.2",
-        cpuModel: "qemu64",
-        vcpus: 1,
-        memoryBytes: 1 << 28,
-        disks: [],
-        nics: [],
-        boot: { kind: "disk" },
-        accelerator: "tcg",
-      },
-      runDir,
-      qemuVersion: "7.2.22",
-      accelerator: "tcg",
-      cpuProperties: {},
-      processes: { keeper: me, qemu: me },
-      paused: false,
-      since: new Date(0).toISOString(),
-    },
-  };
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + BOUND_MS;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, what);
-    await wait(5);
-  }
-}
 
 const RUNNING = { return: { status: "running", running: true } };
 const REFUSED = { error: { class: "GenericError", desc: "not now" } };
