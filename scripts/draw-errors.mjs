@@ -61,9 +61,9 @@ first.
 
 ${table(BLOCKERS)}
 
-## Failures of a copy
+## Failures
 
-\`PerformFailed.reason\`: the copy had begun and came to nothing. The stream itself ends OK.
+\`PerformFailed.reason\`: the migration came to nothing before the guest was given away. The stream itself ends OK.
 
 ${table(FAILURES)}
 `;

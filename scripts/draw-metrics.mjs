@@ -66,7 +66,7 @@ ${table(all.filter((metric) => !one(metric) && !rpc(metric)))}
 |---|---|
 | \`role\` | \`source\`, \`destination\`: which agent tells it |
 | \`outcome\` | source: \`succeeded\`, \`failed\`, \`cancelled\`. Destination: \`succeeded\`, \`failed\`, \`tether_lost\`, \`perished\` |
-| \`reason\` | \`none\`; at a source one of the [failures](errors.md#failures-of-a-copy), at a destination a cause, in lower case |
+| \`reason\` | \`none\`; at a source one of the [failures](errors.md#failures), at a destination a cause, in lower case |
 | \`cause\` | what cut a tether: \`cancelled\`, \`connection_lost\`, \`keepalive\`, \`heartbeat\`, \`deadline\`, \`agent_died\`, \`shutdown\` |
 | \`state\` of \`ferry_guests\` | at a source the guest's state (\`running\`, \`paused\`, \`lost\`, …), at a destination the arrival's phase |
 | \`tethered\`, \`finished\` | \`true\`, \`false\`: an arriving guest's caller holds its stream; the guest has landed here, or was always here |

@@ -325,11 +325,23 @@ export const BLOCKERS = {
 
 export type BlockerReason = keyof typeof BLOCKERS;
 
-/** Why a copy that had begun came to nothing: PerformFailed.reason. The guest is the source's. */
+/** Why a migration came to nothing before custody was given away: PerformFailed.reason. The guest is the source's. */
 export const FAILURES = {
   ABORTED: {
-    meaning: "The migration was ended by Abort, or its lease ran out.",
+    meaning: "The migration was ended by Abort.",
     next: "Nothing: the guest is where it was.",
+  },
+  LEASE_OVER: {
+    meaning: "Perform did not come before Begin's lease was over.",
+    next: "Begin again under a new id, and call Perform, or repeat Begin, within `lease_ms`.",
+  },
+  SUPERSEDED: {
+    meaning: "Another migration took the lease over before Perform came.",
+    next: "Let that migration end; then begin again under a new id.",
+  },
+  AGENT_RESTARTED: {
+    meaning: "The source agent was restarted, and the copy had not begun or was taken back by then.",
+    next: "Nothing: the guest is where it was. Begin again under a new id.",
   },
   DESTINATION_UNREACHABLE: {
     meaning: "The destination agent could not be reached before the copy began.",

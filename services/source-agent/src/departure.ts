@@ -16,7 +16,13 @@ import {
   residenceOf,
   Vigil,
 } from "@ferry/agent-kit";
-import { type FaultRead, type MeetRequest, type MeetResponse, SourceWord } from "@ferry/contract";
+import {
+  type FailureReason,
+  type FaultRead,
+  type MeetRequest,
+  type MeetResponse,
+  SourceWord,
+} from "@ferry/contract";
 import {
   type SourceEffect,
   type SourceHeard,
@@ -47,13 +53,13 @@ export interface Endpoint {
   readonly key: string;
 }
 
-/** Why a migration failed: UPPER_SNAKE, and a sentence. */
+/** Why a migration failed: the contract's word for it, and a sentence. */
 export interface Failure {
-  readonly reason: string;
+  readonly reason: FailureReason;
   readonly description: string;
 }
 
-/** What the source says when it has nothing to say of custody. */
+/** What the source says of custody, on the wire. */
 const WORDS: Record<ReturnType<typeof sourceWord>, SourceWord> = {
   none: SourceWord.UNSPECIFIED,
   released: SourceWord.RELEASED,
@@ -353,7 +359,7 @@ export class Departure {
   }
 
   /** Remembers why it failed: the first reason wins, the others are its consequences. */
-  fail(reason: string, description: string): void {
+  fail(reason: FailureReason, description: string): void {
     if (this.#failure !== undefined || this.settled) return;
     this.#failure = { reason, description };
   }
