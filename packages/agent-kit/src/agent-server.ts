@@ -17,6 +17,7 @@ import { type Authenticated, peerIdentity } from "./identity.js";
 import { LIVENESS, Liveness, stateProbe } from "./liveness.js";
 import type { Logger } from "./logs.js";
 import type { Metrics } from "./metrics.js";
+import { inOwnWords } from "./own-words.js";
 import type { PolicyInForce } from "./policy-file.js";
 import { refusals } from "./refusals.js";
 import { adapters } from "./server.js";
@@ -69,10 +70,12 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
   const server = new Server({
     // First is innermost: what the door refuses is counted and named, too.
     interceptors: [
-      callIds(log),
-      callMetrics(metrics.calls),
-      refusals({ log, metrics }),
-      door({ who, phase: () => phase }),
+      inOwnWords([
+        callIds(log),
+        callMetrics(metrics.calls),
+        refusals({ log, metrics }),
+        door({ who, phase: () => phase }),
+      ]),
     ],
     "grpc.keepalive_time_ms": config.keepalive.timeMs,
     "grpc.keepalive_timeout_ms": config.keepalive.timeoutMs,

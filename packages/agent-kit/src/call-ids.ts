@@ -7,23 +7,16 @@
 import { randomUUID } from "node:crypto";
 import {
   DETAILS_KEY,
-  Fault,
   isRequestId,
   REQUEST_ID_KEY,
   readTraceparent,
   TRACEPARENT_KEY,
-  toStatus,
   traceIdOf,
   withRequestInfo,
 } from "@ferry/contract";
-import {
-  Metadata,
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-  status,
-} from "@grpc/grpc-js";
+import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import type { Logger } from "./logs.js";
+import type { Sending } from "./own-words.js";
 import { isMigrationId } from "./wire.js";
 
 const FERRY = "/ferry.v1.";
@@ -75,13 +68,6 @@ export function callIds(log: Logger): ServerInterceptor {
         "call",
       );
     };
-    // Here, and not in the interceptor below: what grpc-js refuses by itself passes no interceptor.
-    const sendStatus = call.sendStatus.bind(call);
-    call.sendStatus = (sending) => {
-      const said = inWords(sending);
-      end(said.code ?? status.UNKNOWN);
-      sendStatus(named(said, ids.requestId));
-    };
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
@@ -101,22 +87,15 @@ export function callIds(log: Logger): ServerInterceptor {
         metadata.set(REQUEST_ID_KEY, ids.requestId);
         next(metadata);
       },
+      sendStatus: (sending, next) => {
+        end(sending.code ?? status.UNKNOWN);
+        next(named(sending, ids.requestId));
+      },
     });
   };
 }
 
-/** grpc-js does not export its own name for it. */
-type Sending = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
-
-/** A message that grpc-js finds too large, whichever way it goes: no handler is asked, so this is the only place to say so. */
-function inWords(sending: Sending): Sending {
-  const isOurs = (sending.metadata?.get?.(DETAILS_KEY) ?? []).length > 0;
-  if (isOurs || sending.code !== status.RESOURCE_EXHAUSTED) return sending;
-  const words = `${sending.details ?? "the message is too large"} (limits.message_bytes_max of this agent)`;
-  return toStatus(new Fault("MESSAGE_TOO_LARGE", words));
-}
-
-function named(sending: Sending, requestId: string) {
+function named(sending: Sending, requestId: string): Sending {
   const { code, details: message } = sending;
   const metadata = sending.metadata?.clone() ?? new Metadata();
   metadata.set(REQUEST_ID_KEY, requestId);

@@ -22,8 +22,9 @@ export interface Reason extends Meaning {
 export const REASONS = {
   INVALID_REQUEST: {
     code: status.INVALID_ARGUMENT,
-    meaning: "The request is malformed. BadRequest names every field that is wrong.",
-    next: "Mend the fields that are named. Repeating the call unchanged fails again.",
+    meaning:
+      "The request is malformed. BadRequest names every field that is wrong; bytes that cannot be read at all have no fields.",
+    next: "Mend the fields that are named, or encode the request as the contract says. Repeating the call unchanged fails again.",
   },
   UNSUPPORTED: {
     code: status.UNIMPLEMENTED,

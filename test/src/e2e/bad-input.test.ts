@@ -189,18 +189,17 @@ describe("a call that is malformed", () => {
 
   test("bytes that are no message", async () => {
     const garbage = Buffer.from("ff".repeat(64), "hex");
-    for (const method of [SourceServiceService.begin, SourceServiceService.confirm]) {
-      await assert.rejects(host(1).client.source.unary(raw(method), garbage, LIMIT), isStatus);
+    for (const [agent, method] of [
+      [host(1).client.source, SourceServiceService.begin],
+      [host(1).client.source, SourceServiceService.confirm],
+      [host(2).client.destination, DestinationServiceService.finish],
+    ] as const) {
+      const fault = await refusal(agent.unary(raw(method), garbage, LIMIT));
+      is(fault, "INVALID_REQUEST", /cannot be read/);
     }
-    await assert.rejects(
-      host(2).client.destination.unary(raw(DestinationServiceService.finish), garbage, LIMIT),
-      isStatus,
-    );
-    assert.ok(
-      isStatus(
-        await endOf(host(2).client.destination, raw(DestinationServiceService.prepare), garbage),
-      ),
-    );
+    const prepare = raw(DestinationServiceService.prepare);
+    const error = await endOf(host(2).client.destination, prepare, garbage);
+    is(readFault(error), "INVALID_REQUEST", /cannot be read/);
   });
 
   test("a message that is larger than any may be", async () => {
@@ -266,7 +265,8 @@ describe("garbage on a tether that is held", () => {
       call.write(
         kind === "malformed" ? Buffer.from("ff".repeat(64), "hex") : Buffer.alloc(5 * 1024 * 1024),
       );
-      assert.ok(isStatus(await ended));
+      const reason = kind === "malformed" ? "INVALID_REQUEST" : "MESSAGE_TOO_LARGE";
+      assert.equal(readFault(await ended)?.reason, reason);
       assert.ok(said.includes("prepared"));
       const { verdict } = await steps.arrivalIn("returned");
       assert.equal(Verdict[verdict], "RETURNED");
@@ -588,11 +588,6 @@ function endOf(agent: Agent, method: Method<Buffer, Buffer>, bytes: Buffer): Pro
     call.on("data", () => {});
     call.write(bytes);
   });
-}
-
-/** Some status other than OK. */
-function isStatus(error: unknown): boolean {
-  return (error as ServiceError).code > 0;
 }
 
 /** Waits until whoever listens there hangs up on those bytes. */
