@@ -17,6 +17,15 @@ export interface Alert {
   readonly description: string;
 }
 
+/**
+ * Whether a counter grew within the last `seconds`. An agent that has just started may have counted before it was first
+ * scraped, up to where its predecessor stood: `increase` sees nothing then, and what it has counted is all new.
+ */
+function grew(counter: string, by: string, seconds: number): string {
+  const fresh = `${counter} and on (job, instance) time() - process_start_time_seconds < ${seconds}`;
+  return `sum by (${by}) (increase(${counter}[${seconds}s])) > 0 or sum by (${by}) (${fresh}) > 0`;
+}
+
 /** Two copies run, or the guest stands still everywhere, or is gone: each second counts. */
 const GUESTS: readonly Alert[] = [
   {
@@ -32,7 +41,7 @@ const GUESTS: readonly Alert[] = [
   {
     name: "FerryOverrideConflict",
     severity: "critical",
-    expr: "sum by (job, instance) (increase(ferry_conflicts_total[1h])) > 0",
+    expr: grew("ferry_conflicts_total", "job, instance", 3600),
     summary: "{{ $labels.instance }} heard a word that cannot be true beside its own",
     description:
       "The other side of a migration that was overridden says that the guest landed there. Two copies may run.",
@@ -157,7 +166,11 @@ const MIGRATIONS: readonly Alert[] = [
   {
     name: "FerryTethersCut",
     severity: "warning",
-    expr: 'sum by (job, instance, cause) (increase(ferry_tether_losses_total{cause!~"cancelled|shutdown"}[10m])) > 0',
+    expr: grew(
+      'ferry_tether_losses_total{cause!~"cancelled|shutdown"}',
+      "job, instance, cause",
+      600,
+    ),
     summary: "Arriving guests on {{ $labels.instance }} were killed: {{ $labels.cause }}",
     description:
       "Their callers' streams were cut, so they were killed, as promised. Their guests run on at the source.",
@@ -210,8 +223,9 @@ const AGENTS: readonly Alert[] = [
   {
     name: "FerryCertificateExpiringToday",
     severity: "critical",
-    expr: "min by (job, instance) (ferry_tls_certificate_expiration_timestamp_seconds > 0) - time() < 86400",
-    summary: "The certificate of {{ $labels.instance }} ends within a day",
+    // Metrics over TLS cannot be scraped any more once it has ended: remembered, or the alert would end with it.
+    expr: "min by (job, instance) (last_over_time(ferry_tls_certificate_expiration_timestamp_seconds[1d]) > 0) - time() < 86400",
+    summary: "The certificate of {{ $labels.instance }} ends within a day, or has ended",
     description:
       "After its end nobody talks to this agent: no migration begins, and those under way cannot end.",
   },

@@ -11,9 +11,13 @@ export interface Story {
   readonly interval?: string;
 }
 
+/** Its labels are those of what fires, beside those of every alert. */
+export type Firing = Story & { readonly labels: Readonly<Record<string, string>> };
+
 export interface RuleCase {
-  /** The labels of what fires, beside those of every alert. */
-  readonly fires: Story & { readonly labels: Readonly<Record<string, string>> };
+  readonly fires: Firing;
+  /** More stories in which it fires. */
+  readonly too?: Readonly<Record<string, Firing>>;
   readonly quiet: Readonly<Record<string, Story>>;
 }
 
@@ -40,6 +44,7 @@ const bucket = (le: string) =>
 const MOVED = { role: "source", ...HERE, migration_id: "m-1", guest_id: "web" };
 const EXPIRES = `ferry_tls_certificate_expiration_timestamp_seconds{${AT}}`;
 const OUT = `bytes_per_second{${AT},direction="out"}`;
+const STARTED = `process_start_time_seconds{${AT}}`;
 const DAY = 86_400;
 
 export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
@@ -66,7 +71,21 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       at: "1m",
       labels: HERE,
     },
+    too: {
+      "it heard it again at once after its agent was restarted": {
+        series: {
+          [`ferry_conflicts_total{${AT},role="source"}`]: "0 1x1000",
+          [STARTED]: "0x700 7000x300",
+        },
+        at: "2h",
+        labels: HERE,
+      },
+    },
     quiet: {
+      "long ago": {
+        series: { [`ferry_conflicts_total{${AT},role="source"}`]: "0 1x1000", [STARTED]: "0x1000" },
+        at: "2h",
+      },
       "nothing was heard": {
         series: { [`ferry_conflicts_total{${AT},role="source"}`]: "0x12" },
         at: "1m",
@@ -285,12 +304,23 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       at: "1m",
       labels: { ...HERE, cause: "keepalive" },
     },
+    too: {
+      "one dies with each of its agent's deaths, and each counts to one": {
+        series: { [losses("agent_died")]: "0x3 1x200", [STARTED]: "0x3 30x147 1500x50" },
+        at: "26m",
+        labels: { ...HERE, cause: "agent_died" },
+      },
+    },
     quiet: {
       "callers cancelled": {
         series: { [losses("cancelled")]: "0 0 1x12", [losses("keepalive")]: "0x14" },
         at: "1m",
       },
-      "long ago": { series: { [losses("keepalive")]: "0 0 1x120" }, at: "15m" },
+      "long ago": { series: { [losses("keepalive")]: "0 0 1x120", [STARTED]: "0x122" }, at: "15m" },
+      "its agent has just started, and none died": {
+        series: { [losses("agent_died")]: "1x3 0x20", [STARTED]: "0x3 30x20" },
+        at: "2m",
+      },
     },
   },
   FerryOverrideUsed: {
@@ -379,7 +409,17 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
   },
   FerryCertificateExpiringToday: {
     fires: { series: { [EXPIRES]: `${DAY / 2}x6` }, at: "1m", labels: HERE },
-    quiet: { "there are days left": { series: { [EXPIRES]: `${6 * DAY}x6` }, at: "1m" } },
+    too: {
+      "it has ended, so nobody can scrape its agent any more": {
+        series: { [EXPIRES]: "600x60 stale _x300" },
+        at: "30m",
+        labels: HERE,
+      },
+    },
+    quiet: {
+      "it was renewed in time": { series: { [EXPIRES]: `600x30 ${90 * DAY}x30` }, at: "8m" },
+      "there are days left": { series: { [EXPIRES]: `${6 * DAY}x6` }, at: "1m" },
+    },
   },
   FerryFileRefused: {
     fires: {

@@ -66,11 +66,11 @@ test("every alert has its case, its runbook, and nothing else does", () => {
 });
 
 for (const alert of alerts) {
-  const { fires, quiet } = RULE_CASES[alert.name] ?? assert.fail(alert.name);
+  const { fires, too, quiet } = RULE_CASES[alert.name] ?? assert.fail(alert.name);
 
   test(`${alert.name} fires when it should, says what it is about, and is quiet otherwise`, () => {
     assert.doesNotMatch(JSON.stringify(annotationsOf(alert, fires.labels)), /MISSING|\{\{/);
-    const stories = Object.entries({ "it fires": fires, ...quiet });
+    const stories = Object.entries({ "it fires": fires, ...too, ...quiet });
     assert.ok(stories.length > 1);
     // All at once, since that is quick; one by one if any is wrong, to say which.
     if (
