@@ -6,7 +6,8 @@
  *   node scripts/tidy.mjs [ROOT]
  *
  * Product code is what an entry reaches (index.ts, main.ts, a program whose opening comment says how it is
- * run); what only tests reach is test support; what nobody reaches is dead.
+ * run, what a workspace's own script imports); what only tests reach is test support, and its name says so;
+ * what nobody reaches is dead.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -37,6 +38,10 @@ const ENVIRONMENT = /^packages\/agent-kit\/src\/config|^services\/ferry\//;
 /** small-heap is imported by its own name, before anything else is loaded. */
 const ENTRY = /(^|[/-])(index|main|bench|small-heap)\.ts$/;
 const TEST = /\.test\.ts$/;
+/** What only tests and measurements use. The image leaves it out by these names (deploy/image/app.sh). */
+const SUPPORT = /\/(?:test-[^/]*|fake-[^/]*|fixture.*|[^/]*-for-tests|bench)\.ts$/;
+/** How tests stop an agent between two steps, or break its disk: nothing that is shipped may know of it. */
+const PAUSE_POINT = /@ferry\/test|installHooks|syncBuiltinESMExports|Object\.assign\(realDisk/;
 /** What a test does not do; a helper's bounded loop that looks again and again is something else. */
 const SLEEP =
   /await (?:sleep|delay|setTimeout)\(|setTimeout\(\s*(?:resolve|done|r)\b|setTimeout as (?:sleep|delay)/;
@@ -56,13 +61,16 @@ for (const workspace of workspaces()) {
 const entries = [...files.keys()].filter(
   (path) => !TEST.test(path) && (ENTRY.test(path) || saysHowItIsRun(path)),
 );
+entries.push(...importedByScripts());
 const tests = [...files.keys()].filter((path) => TEST.test(path));
 const product = reached(entries);
+const shipped = reached(entries.filter((path) => !SUPPORT.test(path)));
 const alive = reached([...entries, ...tests]);
 
 for (const [path, { workspace, text, imports }] of files) {
   const isProduct = product.has(path) && !workspace.startsWith("test");
   if (!alive.has(path)) complain(path, "nothing reaches this file: remove it, or import it");
+  else if (!workspace.startsWith("test")) checkShipping(path, text);
   for (const { name, target } of imports) {
     checkLayer(path, workspace, name);
     if (target !== undefined && !files.has(target)) complain(path, `${name} is not there`);
@@ -92,6 +100,18 @@ process.exitCode = complaints.length > 0 ? 1 : 0;
 
 function complain(path, what) {
   complaints.push(`${path}: ${what}`);
+}
+
+function checkShipping(path, text) {
+  if (!shipped.has(path)) {
+    if (!TEST.test(path) && !SUPPORT.test(path)) {
+      complain(path, "only tests use this file: name it …-for-tests.ts, so that it is not shipped");
+    }
+    return;
+  }
+  if (SUPPORT.test(path))
+    complain(path, "the image leaves it out by its name: give it another one");
+  if (PAUSE_POINT.test(text)) complain(path, "what is shipped knows of no pause point");
 }
 
 function checkLayer(path, workspace, name) {
@@ -128,6 +148,17 @@ function layerOf(name) {
 function saysHowItIsRun(path) {
   const built = path.replace("/src/", "/dist/").replace(/ts$/, "js");
   return files.get(path).text.includes(`node ${built}`);
+}
+
+/** What scripts beside a workspace's sources use of its build. */
+function importedByScripts() {
+  return workspaces().flatMap((workspace) => {
+    const dir = join(root, workspace, "scripts");
+    const scripts = existsSync(dir) ? readdirSync(dir).filter((name) => name.endsWith(".mjs")) : [];
+    const texts = scripts.map((name) => readFileSync(join(dir, name), "utf8"));
+    const built = texts.flatMap((text) => [...text.matchAll(/"\.\.\/dist\/([\w/-]+)\.js"/g)]);
+    return built.map(([, name]) => join(workspace, "src", `${name}.ts`));
+  });
 }
 
 /** Every file that can be reached from these; a test is reached only as a beginning. */

@@ -34,14 +34,16 @@ test("a tree in order passes, and every file of it was looked at", (t) => {
     "packages/protocol/src/index.ts": 'export { a } from "./table.js";',
     "packages/protocol/src/table.ts": "export const a = 1;",
     "packages/qemu/src/index.ts": 'import { spawn } from "node:child_process"; spawn("x");',
-    "packages/qemu/src/launch.test.ts": 'import "./fake.js"; import "node:child_process";',
-    "packages/qemu/src/fake.ts": 'import "@grpc/grpc-js"; process.env.A = "";',
+    "packages/qemu/src/launch.test.ts": 'import "./fake-qemu.js"; import "node:child_process";',
+    "packages/qemu/src/fake-qemu.ts": 'import "@grpc/grpc-js"; process.env.A = "";',
     "services/ferry/src/main.ts": 'import "@ferry/client"; process.env; import("./later.js");',
     "services/ferry/src/later.ts": "// TODO(ana) later\n",
     "packages/client/src/index.ts": 'import "@ferry/contract"; import "@grpc/grpc-js";',
+    "packages/client/scripts/draw.mjs": 'import "../dist/page.js";',
+    "packages/client/src/page.ts": "export {};",
   });
   assert.equal(stderr, "");
-  assert.match(stdout, /8 files, 0 complaints/);
+  assert.match(stdout, /9 files, 0 complaints/);
   assert.equal(status, 0);
 });
 
@@ -88,6 +90,28 @@ refuses(
   "a dead file",
   { "packages/qmp/src/index.ts": "export {};", "packages/qmp/src/old.ts": "export {};" },
   /old\.ts: nothing reaches this file/,
+);
+refuses(
+  "what only tests use, under a name that would be shipped",
+  {
+    "packages/qmp/src/index.ts": "export {};",
+    "packages/qmp/src/a.test.ts": 'import "./helper.js";',
+    "packages/qmp/src/helper.ts": "export {};",
+  },
+  /helper\.ts: only tests use this file/,
+);
+refuses(
+  "what is needed, under a name that is not shipped",
+  {
+    "packages/qmp/src/index.ts": 'import "./a-for-tests.js";',
+    "packages/qmp/src/a-for-tests.ts": "export {};",
+  },
+  /a-for-tests\.ts: the image leaves it out/,
+);
+refuses(
+  "a test's pause point in what is shipped",
+  { "packages/qmp/src/index.ts": "syncBuiltinESMExports();" },
+  /index\.ts: what is shipped knows of no pause point/,
 );
 refuses(
   "product code that imports a test",

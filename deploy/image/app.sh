@@ -23,6 +23,10 @@ for dist in packages/*/dist services/*/dist; do
 done
 cp -R packages/qemu/keeper "$out/packages/qemu/"
 cp -R proto "$out/"
-find "$out/packages" "$out/services" \( -name '*.test.*' -o -name 'test-*' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.map' \) -type f -delete
+# What only draws deploy/prometheus and deploy/grafana.
+rm -rf "$out/packages/monitoring" "$out/node_modules/@ferry/monitoring"
+# Tests, and by its name what only they use (scripts/tidy.mjs sees to the names).
+find "$out/packages" "$out/services" -type f \( -name '*.test.*' -o -name 'test-*' -o -name 'fake-*' -o -path '*/fixture*' -o -name '*-for-tests.*' \
+  -o -name 'bench.*' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.map' \) -delete
 find "$out/node_modules" -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -iname '*.md' -o -name '*.ts' -o -name '*.test.*' \) -delete
 find "$out" -type d -empty -delete

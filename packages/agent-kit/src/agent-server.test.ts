@@ -36,7 +36,7 @@ import { parseConfig } from "./config-file.js";
 import { makeLogger } from "./logs.js";
 import { peerDialer } from "./peer-dialer.js";
 import { BUILT_IN, parsePattern } from "./policy.js";
-import { makeRig } from "./server-rig.js";
+import { makeRig } from "./server-for-tests.js";
 
 const LIST = { expectedAgentId: "", guestId: "" };
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault, type ListMigrationsResponse, readFault } from "@ferry/contract";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { AGENT_ID, makeRig } from "./server-rig.js";
+import { AGENT_ID, makeRig } from "./server-for-tests.js";
 
 type Rig = Awaited<ReturnType<typeof makeRig>>;
 

@@ -20,7 +20,7 @@ import { Certificates } from "./certificates.js";
 import { makeAuthority, type TestAuthority } from "./certificates-for-tests.js";
 import { makeLogger } from "./logs.js";
 import { BUILT_IN } from "./policy.js";
-import { AGENT_ID, makeRig } from "./server-rig.js";
+import { AGENT_ID, makeRig } from "./server-for-tests.js";
 
 const CALLERS = 20;
 const LIST = { expectedAgentId: "", guestId: "" };

@@ -15,7 +15,7 @@ import { StoreUnwritable } from "@ferry/store";
 import { status } from "@grpc/grpc-js";
 import { ask, collect, failure, until } from "./calls-for-tests.js";
 import { type CallContext, checkAddressee } from "./server.js";
-import { AGENT_ID, makeRig } from "./server-rig.js";
+import { AGENT_ID, makeRig } from "./server-for-tests.js";
 
 const LIST = { expectedAgentId: "", guestId: "" };
 const WATCH = { expectedAgentId: "", migrationId: "" };

@@ -14,7 +14,7 @@ import { serve } from "./agent-server.js";
 import { ask, collect, failure, servicesOf } from "./calls-for-tests.js";
 import { parseConfig } from "./config-file.js";
 import { BUILT_IN } from "./policy.js";
-import { makeRig } from "./server-rig.js";
+import { makeRig } from "./server-for-tests.js";
 
 /** The rig's agent is host-1/destination. */
 function isTold(error: unknown, what: RegExp): void {

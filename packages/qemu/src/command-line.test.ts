@@ -12,8 +12,8 @@ import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { connect } from "@ferry/qmp";
 import { type CommandLineOptions, commandLine } from "./command-line.js";
-import { sampleDisk, sampleNic, sampleSpec } from "./sample-spec.js";
 import type { GuestSpec } from "./spec.js";
+import { sampleDisk, sampleNic, sampleSpec } from "./spec-for-tests.js";
 import { checkSpec } from "./spec-form.js";
 
 const options: CommandLineOptions = {

@@ -16,7 +16,7 @@ import { identifyAny } from "./identity.js";
 import type { Keeper } from "./keeper.js";
 import { findTraces, type Trace } from "./orphans.js";
 import { endOrphan, everRan, removeOrphanDirectory, removeSwept } from "./orphans-sweep.js";
-import { sampleSpec } from "./sample-spec.js";
+import { sampleSpec } from "./spec-for-tests.js";
 import { withoutDescriptors, withoutDescriptorsFor } from "./test-descriptors.js";
 import { alive, processesOf, QEMU, type TestHost, testHost, until } from "./test-host.js";
 import { cont } from "./vcpu.js";

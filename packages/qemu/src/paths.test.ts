@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { checkPaths } from "./paths.js";
-import { sampleDisk, sampleNic, sampleSpec } from "./sample-spec.js";
 import type { GuestDisk, GuestSpec } from "./spec.js";
+import { sampleDisk, sampleNic, sampleSpec } from "./spec-for-tests.js";
 import { withoutDescriptors } from "./test-descriptors.js";
 
 const run = promisify(execFile);

@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sampleDisk, sampleNic, sampleSpec } from "./sample-spec.js";
 import type { GuestBoot, GuestSpec } from "./spec.js";
+import { sampleDisk, sampleNic, sampleSpec } from "./spec-for-tests.js";
 import { checkSpec } from "./spec-form.js";
 
 function fields(changes: Partial<GuestSpec>): string[] {

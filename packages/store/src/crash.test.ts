@@ -10,7 +10,7 @@ import { z } from "zod";
 import { Endings } from "./endings.js";
 import { StoreUnwritable } from "./errors.js";
 import { Folders } from "./folders.js";
-import { MemoryDisk, Stopped } from "./memory-disk.js";
+import { MemoryDisk, Stopped } from "./memory-disk-for-tests.js";
 import { Migrations } from "./migrations.js";
 
 const PHASES = ["landed", "returned", "perished"] as const;

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { Endings, KEPT_MS } from "./endings.js";
 import { StoreExists } from "./errors.js";
 import { Folders } from "./folders.js";
-import { MemoryDisk } from "./memory-disk.js";
+import { MemoryDisk } from "./memory-disk-for-tests.js";
 import { Migrations } from "./migrations.js";
 
 const record = { name: "record", version: 1, schema: z.object({ id: z.string() }) };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
 import { Folders } from "./folders.js";
-import { MemoryDisk } from "./memory-disk.js";
+import { MemoryDisk } from "./memory-disk-for-tests.js";
 
 const format = { name: "test.record", version: 1, schema: z.object({ phase: z.string() }) };
 

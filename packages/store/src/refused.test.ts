@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { z } from "zod";
 import { StoreUnwritable } from "./errors.js";
 import { Folders } from "./folders.js";
-import { MemoryDisk } from "./memory-disk.js";
+import { MemoryDisk } from "./memory-disk-for-tests.js";
 
 const format = { name: "test.record", version: 1, schema: z.object({ phase: z.string() }) };
 

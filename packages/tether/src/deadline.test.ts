@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
 import { Fault } from "@ferry/contract";
 import { checkDeadline, setAsideLongTimeout } from "./deadline.js";
-import { Rig } from "./rig.js";
+import { Rig } from "./rig-for-tests.js";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const inDays = (days: number) => ({ deadline: new Date(Date.now() + days * DAY_MS) });

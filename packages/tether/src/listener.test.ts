@@ -10,9 +10,9 @@ import { connect, type Server as Door, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, describe, test } from "node:test";
 import { Metadata, Server, ServerCredentials } from "@grpc/grpc-js";
-import { makeCertificates } from "./certificates.js";
+import { makeCertificates } from "./certificates-for-tests.js";
 import { listen } from "./listener.js";
-import { cause, METHOD, Rig, within } from "./rig.js";
+import { cause, METHOD, Rig, within } from "./rig-for-tests.js";
 
 const certificates = makeCertificates();
 /** RFC 8446: a handshake record that promises 512 bytes. */

@@ -3,10 +3,7 @@
  * other test. Method: the rows themselves, with real QEMUs; `npm run faults` runs all of them.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { FaultId } from "./faults.js";
 import type { Instant } from "./instants.js";
 import { runCell } from "./row.js";
@@ -43,20 +40,3 @@ for (const [instant, fault] of ROWS) {
     assert.deepEqual(why, [], story.join("\n"));
   });
 }
-
-test("what is shipped knows of no pause point", () => {
-  const root = fileURLToPath(new URL("../../../", import.meta.url));
-  for (const kind of ["packages", "services"]) {
-    for (const name of readdirSync(join(root, kind))) {
-      const dist = join(root, kind, name, "dist");
-      for (const file of readdirSync(dist, { recursive: true }).map(String)) {
-        // What the image leaves out (deploy/image/app.sh): tests, and what only they use.
-        if (!file.endsWith(".js") || /\.test\.js$|(^|\/)test-[^/]*$/.test(file)) continue;
-        const text = readFileSync(join(dist, file), "utf8");
-        const place = `${kind}/${name}/${file}`;
-        assert.doesNotMatch(text, /@ferry\/test|dist\/faults|installHooks/, place);
-        assert.doesNotMatch(text, /syncBuiltinESMExports|Object\.assign\(realDisk/, place);
-      }
-    }
-  }
-});

@@ -16,7 +16,7 @@ import {
   type ServerDuplexStream,
 } from "@grpc/grpc-js";
 import type { CutCause } from "./cause.js";
-import type { Certificates } from "./certificates.js";
+import type { Certificates } from "./certificates-for-tests.js";
 import { type Listener, type ListenOptions, listen } from "./listener.js";
 import { Tethers, type Tie } from "./tether.js";
 
@@ -124,7 +124,7 @@ export class Rig {
 
   /** A caller in a process of its own, which has the stream open. */
   async caller(beatMs = 0, host = "localhost"): Promise<ChildProcess> {
-    const child = fork(new URL("./rig-caller.js", import.meta.url));
+    const child = fork(new URL("./caller-for-tests.js", import.meta.url));
     this.#callers.push(child);
     const address = `${host}:${this.listener.port}`;
     child.send({ address, beatMs, certificates: this.certificates });
