@@ -10,7 +10,7 @@ import { type FaultRead, MeetResponse, readFault } from "@ferry/contract";
 import { Metadata, status } from "@grpc/grpc-js";
 import { until } from "./calls-for-tests.js";
 import { inWords } from "./own-words.js";
-import { makeRig } from "./server-rig.js";
+import { makeRig } from "./server-for-tests.js";
 
 type Rig = Awaited<ReturnType<typeof makeRig>>;
 
