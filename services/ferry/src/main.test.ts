@@ -6,7 +6,9 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawnSync } from "node:child_process";
 import {
   closeSync,
+  copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -14,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
 import { FakeAgents, fault, gate, type Script } from "@ferry/client/fake-agents";
 import { MAIN, type Ran, type Running, startFerry } from "./command-for-tests.js";
@@ -100,6 +102,20 @@ test("--version says which Ferry this is", async () => {
   for (const flag of ["--version", "-V"]) {
     assert.deepEqual(await run(flag), { code: 0, out: `ferry ${version}\n`, err: "" });
   }
+});
+
+test("npm links the command before anything is built, and what it links runs it", async () => {
+  const manifest = join(import.meta.dirname, "../package.json");
+  const linked = join(dirname(manifest), JSON.parse(readFileSync(manifest, "utf8")).bin.ferry);
+  const tell = (path: string) =>
+    spawnSync(process.execPath, [path, "--version"], { encoding: "utf8" });
+  assert.match(tell(linked).stdout, /^ferry [0-9.]+\n$/);
+  const unbuilt = join(directory, "unbuilt/bin/ferry.mjs");
+  mkdirSync(dirname(unbuilt), { recursive: true });
+  copyFileSync(linked, unbuilt);
+  const { status, stderr } = tell(unbuilt);
+  assert.equal(status, 1);
+  assert.match(stderr, /not built yet\nnext: npm run build/);
 });
 
 describe("wrong usage", () => {

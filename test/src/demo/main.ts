@@ -70,7 +70,7 @@ async function play(): Promise<void> {
     print();
     print("The hosts go on running until Ctrl-C. In another terminal, from here:");
     print(`  export FERRY_HOSTS=${stage.hostsFile}`);
-    print("  node services/ferry/dist/main.js guests");
+    print("  npx ferry guests");
     await interrupted;
     return;
   }
