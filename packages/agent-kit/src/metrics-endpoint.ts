@@ -14,9 +14,19 @@ import { metricsText } from "./metrics-text.js";
 import { isAllowed, METRICS } from "./permissions.js";
 import type { PolicyInForce } from "./policy-file.js";
 
-const CONNECTIONS_MAX = 64;
-const REQUEST_TIMEOUT_MS = 5_000;
 const HEADER_BYTES_MAX = 8_192;
+/** Whoever never sends, or never reads, must not have a connection for good. */
+const BOUNDS: Bounds = { connectionsMax: 64, requestMs: 5_000, answerMs: 10_000 };
+/** Node looks for connections that are over time this often, in milliseconds; by itself only every 30 s. */
+const LOOK_EVERY_MS = 1_000;
+
+interface Bounds {
+  readonly connectionsMax: number;
+  /** For a request to have come, from its connection or the answer before it on. */
+  readonly requestMs: number;
+  /** For an answer to be made, and then taken. Prometheus gives up after 10 s by itself. */
+  readonly answerMs: number;
+}
 
 export interface MetricsEndpointOptions {
   /** "host:port"; port 0: any free one. */
@@ -29,6 +39,8 @@ export interface MetricsEndpointOptions {
   /** Brings gauges up to date before they are told. */
   readonly refresh?: () => Promise<void>;
   ready(): boolean;
+  /** A test's own. */
+  readonly bounds?: Bounds;
 }
 
 export interface MetricsEndpoint {
@@ -38,19 +50,25 @@ export interface MetricsEndpoint {
 
 export async function serveMetrics(options: MetricsEndpointOptions): Promise<MetricsEndpoint> {
   /** Whoever asks while a text is being made gets that one: many askers cost no more than one. */
-  let making: Promise<string> | undefined;
+  let making: Promise<Buffer> | undefined;
   const text = () => {
     making ??= make(options).finally(() => {
       making = undefined;
     });
     return making;
   };
+  const { connectionsMax, requestMs, answerMs } = options.bounds ?? BOUNDS;
   const limits = {
     maxHeaderSize: HEADER_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    keepAliveTimeout: requestMs,
+    connectionsCheckingInterval: LOOK_EVERY_MS,
+    handshakeTimeout: requestMs,
   };
   const answerTo = (request: IncomingMessage, response: ServerResponse) => {
+    const untaken = setTimeout(() => request.socket.destroy(), answerMs).unref();
+    response.once("close", () => clearTimeout(untaken));
     const { method, url } = request;
     const refusal = refusalOf(request, options);
     if (refusal !== undefined) {
@@ -83,7 +101,7 @@ export async function serveMetrics(options: MetricsEndpointOptions): Promise<Met
     options.tls === undefined
       ? createPlain(limits, answerTo)
       : secureServer(options.tls.certificates, limits, answerTo);
-  server.maxConnections = CONNECTIONS_MAX;
+  server.maxConnections = connectionsMax;
   const { host, port } = splitAddress(options.listen);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) =>
@@ -110,7 +128,6 @@ function secureServer(certificates: Certificates, limits: object, answerTo: Answ
     {
       ...limits,
       ...certificates.pems,
-      handshakeTimeout: REQUEST_TIMEOUT_MS,
       requestCert: true,
       rejectUnauthorized: true,
     },
@@ -131,12 +148,13 @@ function refusalOf(
   return `metrics are for ${METRICS.join(", ")}, and ${name} is none of them in ${policy}\n`;
 }
 
-async function make({ registry, refresh }: MetricsEndpointOptions): Promise<string> {
+/** As bytes, which all who wait for them share. */
+async function make({ registry, refresh }: MetricsEndpointOptions): Promise<Buffer> {
   await refresh?.();
-  return metricsText(registry);
+  return Buffer.from(await metricsText(registry));
 }
 
-function answer(response: ServerResponse, status: number, text: string): void {
+function answer(response: ServerResponse, status: number, text: string | Buffer): void {
   response.statusCode = status;
   if (!response.hasHeader("Content-Type")) {
     response.setHeader("Content-Type", "text/plain; charset=utf-8");

@@ -1,21 +1,26 @@
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { request } from "node:http";
-import type { Server, Socket } from "node:net";
+import { connect, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { Gauge } from "prom-client";
 import { until } from "./calls-for-tests.js";
 import { makeMetrics, tellBuild } from "./metrics.js";
-import { serveMetrics } from "./metrics-endpoint.js";
+import { type MetricsEndpointOptions, serveMetrics } from "./metrics-endpoint.js";
 import { VERSION } from "./version.js";
 
-async function setUp(t: TestContext, role: "source" | "destination" = "destination") {
-  const metrics = makeMetrics({ role, process: false });
+/** More than the kernel takes for a caller who reads nothing: both sides' buffers grow to their limits. */
+const ANSWER_BYTES = 64 * 1024 * 1024;
+
+async function setUp(t: TestContext, options: Partial<MetricsEndpointOptions> = {}) {
+  const metrics = makeMetrics({ role: "destination", process: false });
   const state = { ready: false, refresh: async () => {} };
   const endpoint = await serveMetrics({
     listen: "127.0.0.1:0",
     registry: metrics.registry,
     refresh: () => state.refresh(),
     ready: () => state.ready,
+    ...options,
   });
   t.after(() => endpoint.close());
   const get = (path: string, method = "GET", headers = {}) =>
@@ -158,6 +163,40 @@ test("a request that is too large is turned away, and the endpoint lives on", as
   assert.equal((await get("/metrics", "GET", { "x-large": "x".repeat(20_000) })).status, 431);
   assert.equal((await get("/metrics")).status, 200);
 });
+
+for (const [who, sent] of Object.entries({
+  "never sends": "",
+  "sends half a request": "GET /metrics HTTP/1.1\r\n",
+  "never reads": "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+})) {
+  test(`as many callers as may connect, each of whom ${who}, are hung up on`, async (t) => {
+    const bounds = { connectionsMax: 2, requestMs: 300, answerMs: 300 };
+    const { metrics, endpoint } = await setUp(t, { bounds });
+    const help = "x".repeat(ANSWER_BYTES);
+    new Gauge({ name: "large", help, registers: [metrics.registry] });
+    let open = 0;
+    for (let count = 0; count < bounds.connectionsMax; count += 1) {
+      const socket = connect(endpoint.port, "127.0.0.1").pause();
+      t.after(() => socket.destroy());
+      socket.on("error", () => {}); // hung up on
+      socket.on("connect", () => {
+        open += 1;
+        socket.write(sent);
+      });
+    }
+    await until("all of them are connected", () => open === bounds.connectionsMax);
+    await until(
+      "somebody else is answered",
+      () =>
+        new Promise((resolve) => {
+          const asked = request({ port: endpoint.port, path: "/readyz", agent: false });
+          asked.on("response", (response) => resolve(response.statusCode === 503));
+          asked.on("error", () => resolve(false));
+          asked.end();
+        }),
+    );
+  });
+}
 
 test("metrics that cannot be told are an error, not the end of the agent", async (t) => {
   const { state, get } = await setUp(t);
