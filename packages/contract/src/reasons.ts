@@ -108,6 +108,12 @@ export const REASONS = {
     meaning: "The guest's QEMU has ended, so there is nothing to move, pause or resume.",
     next: "Start the guest again, or give it up.",
   },
+  GUEST_UNREACHABLE: {
+    code: status.FAILED_PRECONDITION,
+    meaning:
+      "The guest's QEMU lives, and its monitor does not answer: nothing can be asked of it. The guest is not disturbed.",
+    next: "Never start it elsewhere: it runs. The message says why nobody answers; once that is mended, repeat the call.",
+  },
   GUEST_UNFIT: {
     code: status.FAILED_PRECONDITION,
     meaning: "The guest cannot be moved as it is. Every blocker is listed.",
@@ -302,6 +308,10 @@ export const BLOCKERS = {
     meaning: "The guest's QEMU has ended.",
     next: "Start the guest again, or give it up.",
   },
+  GUEST_UNREACHABLE: {
+    meaning: "The guest's QEMU lives, and its monitor does not answer.",
+    next: "Never start it elsewhere: it runs. The description says why nobody answers.",
+  },
   GUEST_BUSY: {
     meaning: "Another migration holds the guest.",
     next: "Let that migration end, or abort it.",
@@ -341,7 +351,8 @@ export const FAILURES = {
     next: "Let that migration end; then begin again under a new id.",
   },
   AGENT_RESTARTED: {
-    meaning: "The source agent was restarted, and the copy had not begun or was taken back by then.",
+    meaning:
+      "The source agent was restarted, and the copy had not begun or was taken back by then.",
     next: "Nothing: the guest is where it was. Begin again under a new id.",
   },
   DESTINATION_UNREACHABLE: {

@@ -89,6 +89,15 @@ const GUESTS: readonly Alert[] = [
     description:
       "Its QEMU ended without being told to, or its host was started again. Ferry starts no guest by itself.",
   },
+  {
+    name: "FerryGuestUnreachable",
+    severity: "warning",
+    expr: 'sum by (job, instance) (ferry_guests{role="source",state="unreachable"}) > 0',
+    for: "1m",
+    summary: "A guest of {{ $labels.instance }} runs, and its agent cannot speak with its QEMU",
+    description:
+      "Its monitor does not answer: its run directory was removed, or something else holds the monitor. It cannot leave this host.",
+  },
 ];
 
 /** Migrations that do not get on, or do so too often. */

@@ -35,10 +35,10 @@ test("a certificate is worth a word two weeks before its end, and after it", () 
   assert.equal(over?.what, "its certificate ended on 2026-03-04 05:06 UTC");
 });
 
-test("guests that are lost or in error are told, with the way out; all others are not", () => {
+test("guests that are lost, in error or out of reach are told, with the way out; all others are not", () => {
   const states = Object.values(GuestState).filter((state) => typeof state === "number");
   const told = states.filter((state) => guestFindings([Guest.fromPartial({ state })]).length > 0);
-  assert.deepEqual(told, [GuestState.LOST, GuestState.ERROR]);
+  assert.deepEqual(told, [GuestState.LOST, GuestState.ERROR, GuestState.UNREACHABLE]);
   const lost = { guestId: "web", state: GuestState.LOST, reason: "killed" };
   const [alone] = guestFindings([Guest.fromPartial(lost)]);
   assert.deepEqual([alone?.subject, alone?.what], ["guest web", "is lost: killed"]);

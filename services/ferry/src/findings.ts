@@ -53,6 +53,8 @@ const GUEST_NEXT: Partial<Record<GuestState, (guest: Guest) => string>> = {
     migrationId === ""
       ? `Its QEMU is gone: start it again with \`ferry start\`, or forget it with \`ferry stop ${guestId}\`.`
       : `Its QEMU is gone in the middle of a migration: \`ferry resolve ${migrationId}\` says where it lives.`,
+  [GuestState.UNREACHABLE]: ({ guestId, qemuPid }) =>
+    `It runs on as process ${qemuPid}, and nobody can ask it to move: end what holds its monitor, or shut it down from inside. \`ferry stop ${guestId}\` kills it.`,
   [GuestState.ERROR]: ({ guestId, consolePath }) =>
     `Look at its console (${consolePath || "none"}) and its disks; then \`ferry resume ${guestId}\` or \`ferry stop ${guestId}\`.`,
 };

@@ -179,7 +179,7 @@ async function findBlockers(
   const landed = other?.phase === "destroying";
   if (resident.dead || resident.stopping || resident.qmp === undefined || landed) {
     blockers.push({
-      reason: "GUEST_NOT_RUNNING",
+      reason: resident.unreachable && !landed ? "GUEST_UNREACHABLE" : "GUEST_NOT_RUNNING",
       subject: guestId,
       description: notRunning(resident, landed),
     });
@@ -232,9 +232,8 @@ function fullBlockers(guestId: string, caller: string, departures: Departures): 
 
 function notRunning(resident: Resident, landed: boolean): string {
   if (landed) return "the guest lives elsewhere by now, and its old QEMU is being ended";
-  return resident.dead
-    ? `the guest's QEMU is gone: ${resident.reason}`
-    : "the guest is starting or stopping";
+  if (resident.dead) return `the guest's QEMU is gone: ${resident.reason}`;
+  return resident.unreachable ? resident.reason : "the guest is starting or stopping";
 }
 
 /** A QEMU that does not answer cannot be asked to migrate either. */
@@ -260,7 +259,9 @@ function refusal(blockers: readonly Blocker[]): Fault {
   const first = blockers[0]?.reason;
   if (first === "GUEST_BUSY") return new Fault("GUEST_BUSY", text, details);
   if (first === "NO_SLOT") return new Fault("NO_SLOT", text, { ...details, retryAfterMs: 5_000 });
-  if (first === "GUEST_NOT_RUNNING") return new Fault("GUEST_NOT_RUNNING", text, details);
+  if (first === "GUEST_NOT_RUNNING" || first === "GUEST_UNREACHABLE") {
+    return new Fault(first, text, details);
+  }
   return new Fault("GUEST_UNFIT", text, details);
 }
 

@@ -2,14 +2,17 @@
  * A guest that lives on this host, as its source agent sees it: a keeper to reap its QEMU, and a
  * monitor of its own. Finding it after a restart disturbs nothing: it is only looked at.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Changes, type GuestRecord, type Logger, openMonitor } from "@ferry/agent-kit";
 import { GuestState } from "@ferry/contract";
 import { type Death, type Keeper, look, removeRunDirectory } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
 
-/** A monitor that was lost while its QEMU lives is opened again after this time. */
+/** A monitor that was lost while its QEMU lives is opened again after this time, in milliseconds: QEMU may only be busy. */
 const REOPEN_AFTER_MS = 200;
+/** One that still does not answer is tried again after twice as long each time, and at last this often. */
+const REOPEN_AFTER_MAX_MS = 10_000;
 
 /** QEMU's run states (qapi/run-state.json), as a guest's owner sees them. */
 const STATES: Readonly<Record<string, GuestState>> = {
@@ -60,6 +63,9 @@ export class Resident {
   /** What that migration waits for, and may wait for in vain. */
   trouble = "";
   death: Death | undefined;
+  /** Why its monitor cannot be opened; empty while it can, or is about to be tried. */
+  #unreached = "";
+  #reopenAfterMs = REOPEN_AFTER_MS;
   #closed = false;
   #cleared: Promise<void> | undefined;
 
@@ -87,9 +93,15 @@ export class Resident {
     return this.keeper === undefined || this.death !== undefined;
   }
 
+  /** Its QEMU lives, and nobody can ask it anything. */
+  get unreachable(): boolean {
+    return !this.dead && !this.stopping && this.qmp === undefined && this.#unreached !== "";
+  }
+
   get state(): GuestState {
     if (this.dead) return this.stopping ? GuestState.STOPPING : GuestState.LOST;
     if (this.stopping) return GuestState.STOPPING;
+    if (this.unreachable) return GuestState.UNREACHABLE;
     const state = STATES[this.qemuState] ?? GuestState.STARTING;
     // After a migration that was given up, a paused guest's QEMU stands in `postmigrate` for good.
     if (state === GuestState.MIGRATING_OUT && this.migrationId === "") return GuestState.PAUSED;
@@ -97,6 +109,7 @@ export class Resident {
   }
 
   get reason(): string {
+    if (this.unreachable) return this.#unreached;
     if (!this.dead) {
       return this.state === GuestState.ERROR ? `QEMU says ${this.qemuState}` : this.trouble;
     }
@@ -106,8 +119,15 @@ export class Resident {
   /** Opens the monitor and looks how the guest is. */
   async open(): Promise<Qmp> {
     if (this.keeper === undefined) throw new Error(this.reason);
-    const qmp = await openMonitor(join(this.record.guest.runDir, "source.qmp"), this.keeper);
+    const { runDir } = this.record.guest;
+    if (!existsSync(runDir)) {
+      throw new Error(
+        `its run directory ${runDir} is gone, and its monitors with it: nobody can open them again`,
+      );
+    }
+    const qmp = await openMonitor(join(runDir, "source.qmp"), this.keeper);
     this.qmp = qmp;
+    this.#reached();
     qmp.on("event", ({ event }) => {
       if (["STOP", "RESUME", "SHUTDOWN", "SUSPEND", "WAKEUP", "GUEST_PANICKED"].includes(event)) {
         void this.look();
@@ -156,10 +176,29 @@ export class Resident {
     this.keeper?.letGo();
   }
 
-  /** Its QEMU lives and its monitor does not answer: tries again until it does. */
+  /** Its QEMU lives and its monitor does not answer: says so once, and tries again until it does. */
+  cannotReach(error: unknown): void {
+    if (this.dead || this.#closed) return;
+    const first = this.#unreached === "";
+    this.#unreached = error instanceof Error ? error.message : String(error);
+    const about = { guest_id: this.guestId, err: error };
+    if (first) this.log.error(about, "the guest's monitor does not answer: it is left as it is");
+    else this.log.debug(about, "the guest's monitor still does not answer");
+    this.reopenLater();
+    if (first) this.changes.bump();
+  }
+
+  #reached(): void {
+    this.#reopenAfterMs = REOPEN_AFTER_MS;
+    if (this.#unreached === "") return;
+    this.#unreached = "";
+    this.log.info({ guest_id: this.guestId }, "the guest's monitor answers again");
+  }
+
   reopenLater(): void {
     if (this.dead || this.#closed) return;
-    setTimeout(() => void this.#reopen(), REOPEN_AFTER_MS).unref();
+    setTimeout(() => void this.#reopen(), this.#reopenAfterMs).unref();
+    this.#reopenAfterMs = Math.min(REOPEN_AFTER_MAX_MS, this.#reopenAfterMs * 2);
   }
 
   async #reopen(): Promise<void> {
@@ -169,8 +208,7 @@ export class Resident {
       await this.open();
       this.changes.bump();
     } catch (error) {
-      this.log.warn({ guest_id: this.guestId, err: error }, "no monitor yet; trying again");
-      this.reopenLater();
+      this.cannotReach(error);
     }
   }
 

@@ -151,10 +151,7 @@ export class Residents {
     if (record === undefined) return undefined;
     const resident = await this.#resident(record);
     if (!resident.dead) {
-      const opening = resident.open().catch((error: unknown) => {
-        log.error({ guest_id: guestId, err: error }, "the guest's monitor does not answer");
-        resident.reopenLater();
-      });
+      const opening = resident.open().catch((error: unknown) => resident.cannotReach(error));
       await within(patienceMs, opening);
     }
     this.add(resident);

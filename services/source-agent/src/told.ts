@@ -8,7 +8,9 @@ import type { Departure } from "./departure.js";
 import type { Resident } from "./resident.js";
 
 const HERE = { role: "source", tethered: "false", finished: "true" } as const;
-const STATES = ["starting", "running", "paused", "migrating_out", "stopping", "lost", "error"];
+const STATES = Object.values(GuestState).filter(
+  (state): state is GuestState => typeof state === "number" && state > 0,
+);
 
 /** What is asked of the agent's own collections, so that a benchmark may have cheaper ones. */
 export interface Told {
@@ -23,14 +25,17 @@ export interface Told {
 export function tellGuests({ residents, departures, metrics, hostId }: Told): void {
   metrics.guests.reset();
   metrics.owner.reset();
-  for (const state of STATES) metrics.guests.set({ state, ...HERE }, 0); // the last one left: 0, not silence
+  for (const state of STATES) metrics.guests.set({ state: nameOf(state), ...HERE }, 0); // the last one left: 0, not silence
   const leaving = new Map(departures.underWay().map((each) => [each.guestId, each]));
   for (const { guestId, state, dead } of residents.list()) {
-    const name = GuestState[state].toLowerCase();
-    metrics.guests.inc({ state: name, ...HERE });
+    metrics.guests.inc({ state: nameOf(state), ...HERE });
     const ours = !dead && leaving.get(guestId)?.holdsCustody !== false;
     if (ours) metrics.owner.set({ guest_id: guestId, host_id: hostId }, 1);
   }
   const met = [...leaving.values()].filter(({ meetConnected }) => meetConnected);
   metrics.meets.set({ role: "source" }, met.length);
+}
+
+function nameOf(state: GuestState): string {
+  return GuestState[state].toLowerCase();
 }

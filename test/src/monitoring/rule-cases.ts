@@ -147,6 +147,15 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       },
     },
   },
+  FerryGuestUnreachable: {
+    fires: { series: { [guests("unreachable", false, true)]: "1x12" }, at: "90s", labels: HERE },
+    quiet: {
+      "its monitor answers again": {
+        series: { [guests("unreachable", false, true)]: "1x2 0x10" },
+        at: "90s",
+      },
+    },
+  },
   FerryMigrationAwaitingVerdict: {
     fires: { series: { [WAITS]: "0+10x12" }, at: "90s", labels: MOVED },
     quiet: { "the verdict came": { series: { [WAITS]: "0+10x3 stale _x9" }, at: "90s" } },

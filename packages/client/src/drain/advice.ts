@@ -30,6 +30,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   // of the source, and lasting
   GUEST_UNKNOWN: "gone",
   GUEST_NOT_RUNNING: "leave",
+  GUEST_UNREACHABLE: "leave",
   GUEST_UNFIT: "leave",
   FORBIDDEN: "leave",
   INVALID_REQUEST: "leave",

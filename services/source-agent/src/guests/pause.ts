@@ -65,7 +65,8 @@ async function running(
   const resident = await residents.find(guestId);
   if (resident === undefined) throw new Fault("GUEST_UNKNOWN", `no guest ${guestId} lives here`);
   if (resident.dead || resident.stopping || resident.qmp === undefined) {
-    throw new Fault("GUEST_NOT_RUNNING", resident.reason || "the guest is starting or stopping");
+    const reason = resident.unreachable ? "GUEST_UNREACHABLE" : "GUEST_NOT_RUNNING";
+    throw new Fault(reason, resident.reason || "the guest is starting or stopping");
   }
   return { resident, qmp: resident.qmp };
 }

@@ -50,6 +50,11 @@ export enum GuestState {
   LOST = 6,
   /** ERROR - QEMU stands on an internal error, a guest panic or an I/O error. */
   ERROR = 7,
+  /**
+   * UNREACHABLE - Its QEMU lives and its monitor does not answer, so nobody knows how the guest is. It is not disturbed, and
+   * cannot be moved, paused or powered down until the monitor answers again; `reason` says why it does not.
+   */
+  UNREACHABLE = 8,
 }
 
 /**
