@@ -4,7 +4,7 @@
  * (docs/interop/qcow2.txt in its sources), and checked like the image itself.
  */
 import { type FileHandle, open } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 
 /** A file that an image refers to. */
 export interface ImagePart {
@@ -95,11 +95,14 @@ function versionOf(head: Buffer): number {
   return head.readUInt32BE(4);
 }
 
-/** A name is a path beside the image, unless it says otherwise: "json:{…}", "nbd://…", "file:…". */
+/**
+ * A name is a path beside the image, unless it says otherwise: "json:{…}", "nbd://…", "file:…". It is left as it
+ * is: behind a symbolic link ".." leads elsewhere than its text says, and QEMU goes where the kernel does.
+ */
 function toPath(name: string, imagePath: string): string {
   if (/^[^/]*:/.test(name))
     throw new UnsafeImage(`it refers to ${name}, and a plain path is wanted`);
-  return resolve(dirname(imagePath), name);
+  return name.startsWith("/") ? name : `${dirname(imagePath)}/${name}`;
 }
 
 async function read(file: FileHandle, offset: number, bytes: number): Promise<Buffer> {

@@ -177,6 +177,32 @@ test("an image cannot borrow a file its guest may not have, however deep", async
   );
 });
 
+test("an image is not below what its words say, but below what QEMU would open", async (t) => {
+  const { images, secrets } = await place(t);
+  const inner = join(secrets, "inner");
+  await mkdir(inner);
+  await symlink(inner, join(images, "link")); // ".." behind it is secrets, and reads like images
+  const [outside, decoy] = [join(secrets, "data.raw"), join(images, "data.raw")];
+  for (const path of [outside, decoy]) await writeFile(path, Buffer.alloc(1024 * 1024));
+  const top = join(images, "top.qcow2");
+  await qemuImg("create", "-q", "-f", "qcow2", top, "1M");
+  for (const name of ["link/../data.raw", `${images}/link/../data.raw`]) {
+    await qemuImg("rebase", "-u", "-b", name, "-F", "raw", "-f", "qcow2", top);
+    const opened = await qemuImg("info", "--backing-chain", top);
+    assert.match(opened.stdout, /link\/\.\.\/data\.raw/);
+    const [said] = await reasons(disk(top, qcow2), [images]);
+    assert.equal(said, `DISK_FORBIDDEN ${images}/link/../data.raw`);
+  }
+  // Whoever may not have a file does not learn either whether it is there.
+  for (const name of ["../secrets/data.raw", `${images}/../nothing`]) {
+    await qemuImg("rebase", "-u", "-b", name, "-F", "raw", "-f", "qcow2", top);
+    const [said] = await reasons(disk(top, qcow2), [images]);
+    assert.match(said ?? "", /^DISK_FORBIDDEN /, name);
+  }
+  await qemuImg("rebase", "-u", "-b", "../images/data.raw", "-F", "raw", "-f", "qcow2", top);
+  assert.deepEqual(await reasons(disk(top, qcow2), [images]), []);
+});
+
 test("an image whose data lie elsewhere is checked there", async (t) => {
   const { images, secrets } = await place(t);
   const top = join(images, "top.qcow2");

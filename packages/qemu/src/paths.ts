@@ -4,7 +4,7 @@
  */
 import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { join, normalize, sep } from "node:path";
 import { type ImagePart, partsOf, UnsafeImage } from "./image.js";
 import { isShort } from "./short.js";
 import type { GuestSpec } from "./spec.js";
@@ -99,7 +99,7 @@ async function checkDisk(disk: WantedDisk, allowed: readonly string[]): Promise<
 async function checkFile(file: Wanted, allowed: readonly string[]): Promise<PathProblem[]> {
   const outside = "lies outside the directories this host allows (qemu.allowed_paths)";
   // Before it is looked for: whoever may not have a file need not learn whether it exists.
-  if (!within(file.path, allowed)) return [problem(file, "FORBIDDEN", outside)];
+  if (!within(normalize(file.path), allowed)) return [problem(file, "FORBIDDEN", outside)];
   try {
     const real = await realpath(file.path);
     if (!within(real, allowed)) return [problem(file, "FORBIDDEN", `is ${real}, which ${outside}`)];
