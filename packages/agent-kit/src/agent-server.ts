@@ -5,7 +5,7 @@
  */
 import { addReflection, loadDescriptorSet } from "@ferry/contract";
 import { type Listener, listen } from "@ferry/tether";
-import { experimental, Server, ServerCredentials } from "@grpc/grpc-js";
+import { experimental, type Metadata, Server, ServerCredentials } from "@grpc/grpc-js";
 import { callIds } from "./call-ids.js";
 import { callMetrics } from "./call-metrics.js";
 import type { Certificates } from "./certificates.js";
@@ -22,6 +22,7 @@ import type { PolicyInForce } from "./policy-file.js";
 import { refusals } from "./refusals.js";
 import { adapters } from "./server.js";
 import { sparing } from "./sparing.js";
+import { bundle, isSignedBy } from "./trust.js";
 import { refuseOthersCalls } from "./wrong-agent.js";
 
 /**
@@ -66,7 +67,11 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
   const { config, role, log, metrics, certificates, policy, services } = options;
   let phase: AgentPhase = "starting";
   const secure = certificates !== undefined;
-  const who = (call: Authenticated) => peerIdentity(call, secure ? policy.current : undefined);
+  let listener: Listener | undefined;
+  const who = (call: Authenticated, metadata: Metadata) => {
+    const isOutdated = listener?.connections.of({ metadata })?.isOutdated;
+    return peerIdentity(call, secure ? policy.current : undefined, isOutdated);
+  };
   const server = new Server({
     // First is innermost: what the door refuses is counted and named, too.
     interceptors: [
@@ -101,7 +106,7 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
   );
   const { host, port } = splitAddress(config.listen);
   const probes = await openHealth();
-  const listener = await listen({
+  const listening = await listen({
     server,
     credentials: credentialsOf(certificates),
     host,
@@ -116,6 +121,8 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     await probes?.close();
     throw error;
   });
+  listener = listening;
+  certificates?.onChange(() => outdate(listening.connections, certificates, log));
   const liveness = new Liveness({
     probe: stateProbe(config.stateDir, role),
     withinMs: config.timeouts.livenessMs,
@@ -125,17 +132,17 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
       health.set(LIVENESS, isAlive);
     },
   });
-  log.info({ address: `${host}:${listener.port}`, secure }, "listening");
+  log.info({ address: `${host}:${listening.port}`, secure }, "listening");
   const { limits } = config;
   metrics.limits.add({
-    connections_max: { max: () => limits.connectionsMax, used: () => listener.connections.open },
+    connections_max: { max: () => limits.connectionsMax, used: () => listening.connections.open },
     streams_max: { max: () => limits.streamsMax },
     message_bytes_max: { max: () => limits.messageBytesMax },
   });
   return {
-    port: listener.port,
+    port: listening.port,
     healthPort: probes?.port,
-    listener,
+    listener: listening,
     get phase() {
       return phase;
     },
@@ -149,7 +156,7 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
       say(false);
     },
     close: async (graceMs) => {
-      await listener.close(graceMs);
+      await listening.close(graceMs);
       liveness.stop();
       await probes?.close(); // last: whoever ends an agent that does not answer waits for it to end
     },
@@ -159,6 +166,27 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     const address = config.healthListen;
     return address === undefined ? undefined : serveHealth({ listen: address, health, log });
   }
+}
+
+/** Whoever is connected by the word of a CA that is not trusted any more is as good as gone: see Connection.outdate. */
+function outdate(
+  connections: Listener["connections"],
+  { pems }: Pick<Certificates, "pems">,
+  log: Logger,
+): void {
+  const authorities = bundle(pems.ca);
+  let outdated = 0;
+  for (const connection of connections.current()) {
+    const { certificate } = connection;
+    if (certificate === undefined || isSignedBy(certificate, authorities)) continue;
+    connection.outdate();
+    outdated += 1;
+  }
+  if (outdated === 0) return;
+  log.warn(
+    { connections: outdated },
+    "connections with certificates of a CA that is not trusted any more: each ends with its last call, and nothing new is begun on it",
+  );
 }
 
 /** Every caller must show a certificate that our CA signed. Files that change are taken up. */

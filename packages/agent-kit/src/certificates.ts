@@ -12,6 +12,7 @@ import { identityIn, namesOfAgent } from "./identity.js";
 import type { Logger } from "./logs.js";
 import type { Metrics } from "./metrics.js";
 import type { PolicyInForce } from "./policy-file.js";
+import { bundle } from "./trust.js";
 
 /** How often the files are looked at, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -183,14 +184,6 @@ export class Certificates implements experimental.CertificateProvider {
  */
 function soon(tell: () => void): void {
   process.nextTick(tell);
-}
-
-/** Every certificate of a bundle: one that is torn in the middle must not be taken for a shorter one. */
-function bundle(pem: Buffer): X509Certificate[] {
-  const blocks = pem.toString("latin1").split(/(?=-----BEGIN CERTIFICATE-----)/);
-  const certificates = blocks.filter((block) => block.startsWith("-----BEGIN CERTIFICATE-----"));
-  if (certificates.length === 0) throw new Error("there is no certificate in it");
-  return certificates.map((block) => new X509Certificate(block));
 }
 
 /**

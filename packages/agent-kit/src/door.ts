@@ -4,7 +4,7 @@
  */
 import { Fault, toStatus } from "@ferry/contract";
 import { checkDeadline } from "@ferry/tether";
-import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { type Authenticated, type PeerIdentity, requireCall } from "./identity.js";
 
 /** How far an agent is: only `serving` takes calls, only `draining` refuses new work by itself. */
@@ -13,7 +13,7 @@ export type AgentPhase = "starting" | "serving" | "draining";
 const FERRY = "/ferry.v1.";
 
 export interface DoorOptions {
-  who(call: Authenticated): PeerIdentity;
+  who(call: Authenticated, metadata: Metadata): PeerIdentity;
   phase(): AgentPhase;
 }
 
@@ -28,7 +28,7 @@ export function door({ who, phase }: DoorOptions): ServerInterceptor {
           onReceiveMetadata: (metadata, enter) => {
             try {
               checkDeadline({ metadata });
-              requireCall(who(call), path);
+              requireCall(who(call, metadata), path);
               if (phase() === "starting") {
                 throw new Fault("STARTING", "this agent is still finding its guests");
               }

@@ -5,7 +5,14 @@
 import type { PeerCertificate } from "node:tls";
 import { Fault } from "@ferry/contract";
 import { calledBy, namesIn } from "./names.js";
-import { type Access, type Ask, accessTo, accessToAsk, isAllowed } from "./permissions.js";
+import {
+  type Access,
+  type Ask,
+  accessTo,
+  accessToAsk,
+  beginsNothing,
+  isAllowed,
+} from "./permissions.js";
 import { agentNames, type Policy, type Role, standingOf } from "./policy.js";
 
 /** The other end of a connection. */
@@ -21,6 +28,8 @@ export type PeerIdentity =
       readonly hostId: string | undefined;
       /** Whose word its roles are: a file, or what is built in. */
       readonly policy: string;
+      /** It would not be let in now: the CA that signed its certificate is not trusted any more. */
+      readonly isOutdated?: boolean;
     };
 
 /** What a call must offer: every server call of grpc-js does, and so do interceptors' calls. */
@@ -37,13 +46,17 @@ export function hostIdOfAgent(agentId: string): string {
  * Who is calling. `policy` undefined: plaintext. Otherwise the server asked for a certificate, so a
  * call without one is refused instead of being taken for plaintext, whatever let it in.
  */
-export function peerIdentity(call: Authenticated, policy: Policy | undefined): PeerIdentity {
+export function peerIdentity(
+  call: Authenticated,
+  policy: Policy | undefined,
+  isOutdated = false,
+): PeerIdentity {
   if (policy === undefined) return { kind: "plaintext" };
   const certificate = call.getAuthContext().sslPeerCertificate;
   if (certificate === undefined) {
     throw new Fault("FORBIDDEN", "a certificate signed by this host's CA is wanted");
   }
-  return identityIn(certificate, policy);
+  return { ...identityIn(certificate, policy), isOutdated };
 }
 
 /** Reads the identity out of a certificate that was verified already. */
@@ -63,7 +76,9 @@ export function callerName(peer: PeerIdentity): string {
 /** Throws unless the caller may make the call at `path`. Over plaintext everybody may. */
 export function requireCall(peer: PeerIdentity, path: string): void {
   const access = accessTo(path);
-  if (peer.kind === "plaintext" || isAllowed(access, peer.roles)) return;
+  if (peer.kind === "plaintext") return;
+  if (peer.isOutdated && !beginsNothing(path)) throw outdated(peer, path.slice(1));
+  if (isAllowed(access, peer.roles)) return;
   const onlyAgents = access.length === 1 && access.includes("agent");
   throw refusal(peer, path.slice(1), access, onlyAgents ? "PEER_ONLY" : "FORBIDDEN");
 }
@@ -74,6 +89,7 @@ export function requireCall(peer: PeerIdentity, path: string): void {
  */
 export function requireAsk(peer: PeerIdentity, ask: Ask): string {
   if (peer.kind === "plaintext") return "plaintext";
+  if (peer.isOutdated) throw outdated(peer, ask);
   const access = accessToAsk(ask);
   if (isAllowed(access, peer.roles)) return peer.name;
   throw refusal(peer, ask, access, "FORBIDDEN");
@@ -91,6 +107,18 @@ function refusal(
   return new Fault(reason, `${what} is for ${wanted}, and ${name} ${has}${rule}`, {
     metadata: { identity: name, roles: roles.join(","), wanted, what },
   });
+}
+
+function outdated(
+  { name, roles }: Extract<PeerIdentity, { kind: "certificate" }>,
+  what: string,
+): Fault {
+  return new Fault(
+    "FORBIDDEN",
+    `${what} is refused: the CA that signed the certificate of ${name} is not trusted here any more, and this connection is ` +
+      "older than that. It may look, and end the migrations it began; for anything else connect anew, with a certificate of a CA in tls.ca",
+    { metadata: { identity: name, roles: roles.join(","), what } },
+  );
 }
 
 /**

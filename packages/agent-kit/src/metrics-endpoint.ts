@@ -133,7 +133,10 @@ function secureServer(certificates: Certificates, limits: object, answerTo: Answ
     },
     answerTo,
   );
-  certificates.onChange(() => server.setSecureContext(certificates.pems));
+  certificates.onChange(() => {
+    server.setSecureContext(certificates.pems);
+    server.closeIdleConnections(); // whoever keeps one shows its certificate again
+  });
   return server;
 }
 

@@ -51,6 +51,22 @@ const TABLE: ReadonlyMap<string, Access> = new Map([
   ...rows(ServerReflectionService, { serverReflectionInfo: "anybody" }),
 ]);
 
+/**
+ * What whoever could not connect any more may do on a connection that it kept, beside looking: end what it began. A
+ * tether must not be lost to a change of CAs, and nothing is begun or destroyed with a certificate that counts no more.
+ */
+const ENDS: ReadonlySet<string> = new Set([
+  SourceServiceService.perform.path,
+  SourceServiceService.confirm.path,
+  SourceServiceService.abort.path,
+  DestinationServiceService.finish.path,
+]);
+
+/** Whether the call at that path only looks, or ends what was begun before. */
+export function beginsNothing(path: string): boolean {
+  return ENDS.has(path) || accessTo(path) === LOOK;
+}
+
 /** Who may read the metrics, where they are behind TLS. */
 export const METRICS = LOOK;
 

@@ -55,7 +55,7 @@ export function checkAddressee(request: { expectedAgentId: string }, agentId: st
 /** What all handlers of a server share. */
 export interface HandlerOptions {
   readonly log: Logger;
-  who(call: Authenticated): PeerIdentity;
+  who(call: Authenticated, metadata: Metadata): PeerIdentity;
 }
 
 /** The adapters of one server. */
@@ -103,7 +103,7 @@ function contextOf(call: ServerCall, who: HandlerOptions["who"]): CallContext {
   return {
     deadline: call.getDeadline(),
     signal: hangUp.signal,
-    peer: who(call),
+    peer: who(call, call.metadata),
     ...callIdsOf(call.metadata),
   };
 }

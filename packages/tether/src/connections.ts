@@ -52,6 +52,14 @@ export class Connections {
     return typeof id === "string" ? this.#byId.get(id) : undefined;
   }
 
+  /** Those that are open and not outdated yet. */
+  *current(): Generator<Connection> {
+    const gone = new Set(this.#gone);
+    for (const connection of this.#byId.values()) {
+      if (!gone.has(connection.id) && !connection.isOutdated) yield connection;
+    }
+  }
+
   #forget(id: string): void {
     this.#gone.push(id);
     if (this.#gone.length <= GONE_MAX) return;

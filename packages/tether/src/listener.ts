@@ -66,6 +66,7 @@ export async function listen({
   // First in line: grpc-js must see the headers as they are left here.
   http2.prependListener("stream", (stream, headers) => {
     const connection = stream.session && connections.ofSession(stream.session);
+    connection?.carries(stream);
     headers[CONNECTION_KEY] = connection?.id ?? "";
     setAsideLongTimeout(headers);
   });
