@@ -31,7 +31,7 @@ import { requireAsk, requireCall } from "./identity.js";
 import { makeLogger } from "./logs.js";
 import { serveMetrics } from "./metrics-endpoint.js";
 import { BUILT_IN } from "./policy.js";
-import { makeRig } from "./server-rig.js";
+import { makeRig } from "./server-for-tests.js";
 
 const LIST = { expectedAgentId: "", guestId: "" };
 const CONTROLLER = "ferry://controller/c";
