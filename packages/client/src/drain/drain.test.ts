@@ -27,13 +27,14 @@ const LEAVES = {
 
 interface Rig {
   readonly a: FakeAgents;
+  readonly there: readonly FakeAgents[];
   readonly options: DrainOptions;
 }
 
 /** A host with those answers, and targets with those. */
 async function rig(source: Script, targets: Readonly<Record<string, Script>>): Promise<Rig> {
   const a = await new FakeAgents(source).listen();
-  const to = await Promise.all(
+  const targeted = await Promise.all(
     Object.entries(targets).map(async ([name, script]) => {
       const agents = await new FakeAgents(script).listen();
       const { source: there, destination } = agents;
@@ -42,7 +43,7 @@ async function rig(source: Script, targets: Readonly<Record<string, Script>>): P
         () => host.close(),
         () => agents.close(),
       );
-      return { name, host };
+      return { agents, target: { name, host } };
     }),
   );
   const host = connectHost({ source: a.source, destination: a.destination, plaintext: true });
@@ -50,7 +51,9 @@ async function rig(source: Script, targets: Readonly<Record<string, Script>>): P
     () => host.close(),
     () => a.close(),
   );
-  return { a, options: { from: { name: "a", host }, to } };
+  const there = targeted.map(({ agents }) => agents);
+  const to = targeted.map(({ target }) => target);
+  return { a, there, options: { from: { name: "a", host }, to } };
 }
 
 /** Runs it to its end. A guest that has landed does not live on a any more. */
@@ -76,6 +79,18 @@ async function run(
 
 const kinds = (events: readonly DrainEvent[]) =>
   events.flatMap(({ kind }) => (kind === "progress" ? [] : kind));
+
+test("sends heartbeats on each tether if asked to", async () => {
+  let beaten = () => {};
+  const landed = new Promise<"landed">((resolve) => {
+    beaten = () => resolve("landed");
+  });
+  const takes = { prepare: [[...VALIDATED], [...PREPARED]], finish: [landed] } satisfies Script;
+  const all = await rig({ ...LEAVES, guests: ["vm1"] }, { b: takes });
+  void all.there[0]?.times("heartbeat", 2).then(beaten);
+  const { report } = await run(all, { heartbeatMs: 100 });
+  assert.equal(report.moved.length, 1);
+});
 
 test("what one target refuses goes to the other", async () => {
   const refuses = { prepare: [[...VALIDATED], [fault("HOST_UNFIT")]] } satisfies Script;

@@ -37,6 +37,8 @@ export interface DrainOptions {
   readonly downtimeLimitMs?: number | undefined;
   /** What all copies together may take, in bytes per second. Undefined: no limit. */
   readonly bandwidthBytesPerSecond?: number | undefined;
+  /** As in MigrateOptions: for callers behind an L7 proxy. */
+  readonly heartbeatMs?: number | undefined;
   /** How long a guest may wait for what passes (a slot, another migration), in milliseconds. Default 10 min. */
   readonly patienceMs?: number | undefined;
   /** Aborts the drain: those under way are ended cleanly. */
@@ -112,6 +114,7 @@ function runOptions(options: DrainOptions): RunOptions {
     network: options.network,
     downtimeLimitMs: options.downtimeLimitMs,
     bandwidthBytesPerSecond: options.bandwidthBytesPerSecond,
+    heartbeatMs: options.heartbeatMs,
     patienceMs: options.patienceMs ?? PATIENCE_MS,
     bounds: options.bounds ?? {},
   };

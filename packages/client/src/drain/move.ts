@@ -15,6 +15,7 @@ export interface MoveOptions {
   readonly transport: Transport | undefined;
   readonly network: string | undefined;
   readonly downtimeLimitMs: number | undefined;
+  readonly heartbeatMs: number | undefined;
   /** Of this copy alone. */
   readonly bandwidthBytesPerSecond: number | undefined;
   readonly bounds: Partial<Bounds>;
@@ -27,7 +28,8 @@ export async function moveOnce(
   options: MoveOptions,
   tell: () => void,
 ): Promise<Ending> {
-  const { from, transport, network, downtimeLimitMs, bandwidthBytesPerSecond, bounds } = options;
+  const { from, transport, network, downtimeLimitMs, heartbeatMs, bandwidthBytesPerSecond, bounds } =
+    options;
   const run = migrate({
     guestId: active.waiting.guestId,
     from: from.host,
@@ -35,6 +37,7 @@ export async function moveOnce(
     transport,
     network,
     downtimeLimitMs,
+    heartbeatMs,
     bandwidthBytesPerSecond,
     migrationId: active.migrationId,
     signal: active.abort.signal,

@@ -9,6 +9,7 @@ export interface RunOptions extends PlanOptions {
   readonly transport: Transport | undefined;
   readonly network: string | undefined;
   readonly downtimeLimitMs: number | undefined;
+  readonly heartbeatMs: number | undefined;
   /** How long a guest may wait for what passes (a slot, another migration), in milliseconds. */
   readonly patienceMs: number;
   readonly bounds: Partial<Bounds>;

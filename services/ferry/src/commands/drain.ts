@@ -31,6 +31,7 @@ interface Flags {
   readonly downtime?: number;
   readonly bandwidth?: number;
   readonly patience?: number;
+  readonly heartbeat?: number;
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
@@ -73,6 +74,11 @@ export function addDrain(program: Command, shell: Shell): void {
       'how long a guest may wait for a slot or another migration, e.g. "2m"; otherwise 10m',
       parseDuration,
     )
+    .option(
+      "--heartbeat <time>",
+      'heartbeats on each tether this often, e.g. "1s", behind an L7 proxy',
+      parseDuration,
+    )
     .option("--dry-run", "shows the plan, and does nothing")
     .option("--json", "the plan as one JSON object, or one per event; the last holds the report")
     .addHelpText(
@@ -104,7 +110,7 @@ ${EXIT_HELP}`,
 
 function optionsOf(fleet: Fleet, from: string, flags: Flags): DrainOptions {
   const { to, except = [], parallel, order, transport, network } = flags;
-  const { downtime, bandwidth, patience } = flags;
+  const { downtime, bandwidth, heartbeat, patience } = flags;
   const next = "Name the host to be emptied, and with --to one or more others.";
   if (to.includes(from)) throw new Failure(`${from} cannot take its own guests`, next);
   if (new Set(to).size < to.length) throw new Failure("a target is named twice", next);
@@ -119,6 +125,7 @@ function optionsOf(fleet: Fleet, from: string, flags: Flags): DrainOptions {
     network,
     downtimeLimitMs: downtime,
     bandwidthBytesPerSecond: bandwidth,
+    heartbeatMs: heartbeat,
     patienceMs: patience,
   };
 }
