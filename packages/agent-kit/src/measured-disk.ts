@@ -2,12 +2,12 @@
  * How long the state directory takes, and what it refuses. No word about custody is said before it is
  * on disk, so a slow disk is a long blackout, and one that refuses stops new migrations.
  */
-import { type Disk, diskAround } from "@ferry/store";
+import { type Disk, diskAround, REFUSALS } from "@ferry/store";
 import { Counter, Histogram, type Registry } from "prom-client";
 
 /** Told of one name, and expected: something is there already, or is not there. */
 const EXPECTED = ["ENOENT", "EEXIST", "ENOTEMPTY", "ENOTDIR"];
-const CODES = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM", "other"] as const;
+const CODES = [...REFUSALS, "other"] as const;
 
 /** Changes that somebody waits for. */
 const TIMED: ReadonlySet<string> = new Set(["write", "rename", "sync"]);

@@ -1,18 +1,18 @@
 /*
  * Handlers are plain functions and generators with a deadline, a signal and a caller; this file
- * turns them into what grpc-js calls. Only a Fault speaks to the caller: whatever else is thrown is
- * a bug, is logged whole, and is answered INTERNAL.
+ * turns them into what grpc-js calls. Only a Fault speaks to the caller, and what the system refuses this
+ * agent, put in words: whatever else is thrown is a bug, is logged whole, and is answered INTERNAL.
  */
 import { Fault, toStatus } from "@ferry/contract";
+import { isShort } from "@ferry/qmp";
 import { StoreUnwritable } from "@ferry/store";
-import {
-  type handleBidiStreamingCall,
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  type Metadata,
-  type ServerDuplexStream,
-  type ServerWritableStream,
-  status,
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Metadata,
+  ServerDuplexStream,
+  ServerWritableStream,
 } from "@grpc/grpc-js";
 import { type CallIds, callIdsOf } from "./call-ids.js";
 import type { Authenticated, PeerIdentity } from "./identity.js";
@@ -214,13 +214,17 @@ export function statusOf(
 ) {
   if (error instanceof Fault) return toStatus(error);
   const at = { err: error, path: call.getPath(), request_id: callIdsOf(call.metadata).requestId };
+  const fault = inWords(error);
+  log.error(at, fault?.message ?? "a call failed: this is a bug");
+  return toStatus(fault);
+}
+
+/** What the system refuses this agent, as a caller is told it; undefined for anything else. */
+function inWords(error: unknown): Fault | undefined {
   if (error instanceof StoreUnwritable) {
-    log.error(at, "the state directory cannot be written");
-    return toStatus(
-      new Fault("STATE_DIRECTORY_FULL", "this agent's state directory cannot be written"),
-    );
+    return new Fault("STATE_DIRECTORY_FULL", "this agent's state directory cannot be written");
   }
-  const told = toStatus(error);
-  log.error(at, told.code === status.INTERNAL ? "a call failed: this is a bug" : told.details);
-  return told;
+  if (!isShort(error)) return undefined;
+  const what = "this agent has no descriptor, process or memory left to do this with";
+  return new Fault("HOST_EXHAUSTED", `${what} (${error.code})`);
 }

@@ -65,33 +65,15 @@ export type FaultStatus = Partial<StatusObject> & {
   metadata: Metadata;
 };
 
-/** What the system says of a call that would work once something was given back. */
-const EXHAUSTED: ReadonlySet<unknown> = new Set([
-  "EMFILE",
-  "ENFILE",
-  "ENOMEM",
-  "ENOBUFS",
-  "EAGAIN",
-]);
-
-/** The fault of an agent that has run out of what the system lends it; undefined for any other error. */
-function exhaustion(thrown: unknown): Fault | undefined {
-  if (!(thrown instanceof Error) || !("syscall" in thrown) || !("code" in thrown)) return undefined;
-  if (!EXHAUSTED.has(thrown.code)) return undefined;
-  const what = "this agent has no descriptor, process or memory left to do this with";
-  return new Fault("HOST_EXHAUSTED", `${what} (${thrown.code})`);
-}
-
-/** Only a Fault speaks to the caller, or a want that passes; whatever else was thrown says nothing of what broke. */
+/** Only a Fault speaks to the caller; whatever else was thrown says nothing of what broke. */
 export function toStatus(thrown: unknown): FaultStatus {
-  const fault = thrown instanceof Fault ? thrown : exhaustion(thrown);
-  if (fault === undefined) {
+  if (!(thrown instanceof Fault)) {
     return { code: status.INTERNAL, details: "internal error", metadata: new Metadata() };
   }
-  const { code } = REASONS[fault.reason];
-  const message = cut(fault.message, MESSAGE_CHARACTERS_MAX);
+  const { code } = REASONS[thrown.reason];
+  const message = cut(thrown.message, MESSAGE_CHARACTERS_MAX);
   const metadata = new Metadata();
-  metadata.set(DETAILS_KEY, encodeFitting(fault, code, message));
+  metadata.set(DETAILS_KEY, encodeFitting(thrown, code, message));
   return { code, details: message, metadata };
 }
 

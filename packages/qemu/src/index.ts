@@ -56,7 +56,6 @@ export { type Progress, ProgressMeter } from "./progress.js";
 export { removePskFile, writePskFile } from "./psk.js";
 export { findUser, giveToQemu, qemuDirectory, type RunAs } from "./run-as.js";
 export { makeRunDirectory, qemuLivingIn, removeRunDirectory } from "./run-directory.js";
-export { isShort } from "./short.js";
 export type { GuestBoot, GuestDisk, GuestNic, GuestSpec } from "./spec.js";
 export { checkSpec, type SpecProblem } from "./spec-form.js";
 export { cont, look, powerdown, type RunState, stop } from "./vcpu.js";

@@ -5,8 +5,8 @@
 import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { join, normalize, sep } from "node:path";
+import { isShort } from "@ferry/qmp";
 import { type ImagePart, partsOf, UnsafeImage } from "./image.js";
-import { isShort } from "./short.js";
 import type { GuestSpec } from "./spec.js";
 
 export interface PathProblem {

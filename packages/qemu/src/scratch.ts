@@ -7,8 +7,7 @@ import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
-import { connectOn, type Qmp } from "@ferry/qmp";
-import { isShort } from "./short.js";
+import { connectOn, isShort, type Qmp } from "@ferry/qmp";
 
 /** How long it may take until it answers, in milliseconds. Measured: 30 to 350. */
 const READY_TIMEOUT_MS = 10_000;
@@ -87,7 +86,7 @@ export class Child {
     const failed = once(this.#process, "error").then(([error]) => ({
       code: null,
       text: whyNotStarted(binary, error),
-      ...(isShort(error) ? { short: error as Error } : {}),
+      ...(isShort(error) ? { short: error } : {}),
     }));
     // `close`, not `exit`: only then is everything read that it had to say.
     const closed = once(this.#process, "close").then(([code, signal]) => ({

@@ -7,6 +7,7 @@ import { createConnection, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { QmpLost, QmpRubbish } from "./errors.js";
 import { Qmp } from "./qmp.js";
+import { SHORT } from "./short.js";
 
 /** A socket that is not there yet is looked for again at first after this time, which costs next to nothing. */
 const LOOK_AGAIN_MS = 2;
@@ -20,10 +21,7 @@ const PATH_BYTES_MAX = 107;
  * What a socket says whose QEMU is still starting, or is going, and what this process hears that has no descriptor
  * left just now. Anything else will not mend itself.
  */
-const PASSING: ReadonlySet<string> = new Set([
-  ...["ENOENT", "ECONNREFUSED", "EAGAIN", "ECONNRESET"],
-  ...["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"],
-]);
+const PASSING: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", ...SHORT]);
 
 export interface ConnectOptions {
   /** How long QEMU may take until it greets, in milliseconds. */

@@ -1,5 +1,8 @@
 /* What can go wrong with what is written down, each with what a person does next. */
 
+/** What a disk says when it cannot be written at all; anything else is about one name in it. */
+export const REFUSALS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM"] as const;
+
 /** Errors of the system that are told apart by what a person does about them. */
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: "free some space on its file system",

@@ -4,6 +4,7 @@ export { type Disk, realDisk } from "./disk.js";
 export { diskAround } from "./disk-around.js";
 export { type Ending, Endings, type EndingsOptions, KEPT_MS } from "./endings.js";
 export {
+  REFUSALS,
   StoreCorrupt,
   StoreExists,
   StoreNewerFormat,

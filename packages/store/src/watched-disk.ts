@@ -4,10 +4,7 @@
  */
 import type { Disk } from "./disk.js";
 import { diskAround } from "./disk-around.js";
-import { isErrno } from "./errors.js";
-
-/** What a disk says when it cannot be written at all; anything else is about one name in it. */
-const REFUSALS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EACCES", "EPERM"];
+import { isErrno, REFUSALS } from "./errors.js";
 
 /** `heard` is told each refusal, and `undefined` when contents were written: then it can be. */
 export function watchedDisk(

@@ -5,7 +5,8 @@
 import { readFile } from "node:fs/promises";
 import { fromWireAccelerator, fromWireSpec, invalid, type Transport } from "@ferry/agent-kit";
 import { type Blocker, Fault, type GuestDescription } from "@ferry/contract";
-import { checkPaths, compareCpu, type GuestSpec, isShort } from "@ferry/qemu";
+import { checkPaths, compareCpu, type GuestSpec } from "@ferry/qemu";
+import { isShort } from "@ferry/qmp";
 import type { Arrivals } from "./arrivals.js";
 import type { Host } from "./host.js";
 import { placeFor } from "./networks.js";

@@ -14,6 +14,7 @@ import {
   guestRunDirectory,
   invalid,
   type Logger,
+  statusOf,
 } from "@ferry/agent-kit";
 import {
   type Blocker,
@@ -21,7 +22,6 @@ import {
   type PrepareOpen,
   type PrepareRequest,
   type PrepareResponse,
-  toStatus,
 } from "@ferry/contract";
 import type { Tie } from "@ferry/tether";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
@@ -64,13 +64,9 @@ type Admitting = Omit<PrepareOptions, "host"> & { readonly host: AdmissionHost }
 
 export function prepareHandler(options: PrepareOptions) {
   return (call: PrepareCall): void => {
-    prepare(call, options).catch((error: unknown) => {
-      if (!(error instanceof Fault)) {
-        const { requestId } = callIdsOf(call.metadata);
-        options.log.error({ err: error, request_id: requestId }, "Prepare failed");
-      }
-      call.emit("error", toStatus(error));
-    });
+    prepare(call, options).catch((error: unknown) =>
+      call.emit("error", statusOf(error, call, options.log)),
+    );
   };
 }
 
