@@ -53,6 +53,7 @@ export { waitFor } from "./waits.js";
 export {
   checkGuestId,
   checkMigrationId,
+  checkServing,
   fromWireAccelerator,
   fromWireSpec,
   fromWireTransport,
@@ -63,5 +64,6 @@ export {
   toWireSpec,
   toWireTransport,
   toWireVerdict,
+  unknownMigration,
 } from "./wire.js";
 export { within } from "./within.js";

@@ -1,18 +1,17 @@
 /* MigrationService, the same on both agents: it only tells what an agent knows. */
 import { isDeepStrictEqual } from "node:util";
-import {
-  Fault,
-  type GetMigrationRequest,
-  type GetMigrationResponse,
-  type ListMigrationsRequest,
-  type ListMigrationsResponse,
-  type Migration,
-  type WatchMigrationsRequest,
-  type WatchMigrationsResponse,
+import type {
+  GetMigrationRequest,
+  GetMigrationResponse,
+  ListMigrationsRequest,
+  ListMigrationsResponse,
+  Migration,
+  WatchMigrationsRequest,
+  WatchMigrationsResponse,
 } from "@ferry/contract";
 import type { Changes } from "./changes.js";
 import { checkAddressee } from "./server.js";
-import { checkMigrationId } from "./wire.js";
+import { checkMigrationId, unknownMigration } from "./wire.js";
 
 /** The migrations an agent knows. */
 export interface MigrationsKnown {
@@ -31,10 +30,7 @@ export function migrationHandlers(known: MigrationsKnown, agentId: string) {
       const migrationId = checkMigrationId(request.migrationId);
       const migration = find(migrationId);
       if (migration !== undefined) return { agentId, migration };
-      throw new Fault(
-        "MIGRATION_UNKNOWN",
-        `no migration ${migrationId} is known to ${agentId}; that proves nothing about the guest`,
-      );
+      throw unknownMigration(migrationId, agentId);
     },
 
     listMigrations: async (request: ListMigrationsRequest): Promise<ListMigrationsResponse> => {

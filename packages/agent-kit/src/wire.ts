@@ -46,6 +46,19 @@ export function checkGuestId(text: string): string {
   );
 }
 
+/** The agent knows no such migration. */
+export function unknownMigration(migrationId: string, agentId: string): Fault {
+  return new Fault(
+    "MIGRATION_UNKNOWN",
+    `no migration ${migrationId} is known to ${agentId}; that proves nothing about the guest`,
+  );
+}
+
+/** Refuses new work once the agent is shutting down. */
+export function checkServing(draining: boolean): void {
+  if (draining) throw new Fault("DRAINING", "this agent is shutting down");
+}
+
 /** INVALID_REQUEST about one field. */
 export function invalid(field: string, description: string): Fault {
   return new Fault("INVALID_REQUEST", `${field}: ${description}`, {

@@ -267,12 +267,8 @@ export function refusal(blockers: readonly Blocker[]): Fault {
   const details = { blockers: [...blockers] };
   if (kinds.has("GUEST_RESIDENT_HERE")) return new Fault("GUEST_RESIDENT_HERE", text, details);
   if (kinds.has("SAME_HOST")) return new Fault("SAME_HOST", text, details);
-  if (kinds.size === 1 && kinds.has("NO_SLOT")) {
-    return new Fault("NO_SLOT", text, { ...details, retryAfterMs: 5_000 });
-  }
-  if (kinds.size === 1 && kinds.has("NO_PORT")) {
-    return new Fault("NO_PORT", text, { ...details, retryAfterMs: 5_000 });
-  }
+  if (kinds.size === 1 && kinds.has("NO_SLOT")) return new Fault("NO_SLOT", text, details);
+  if (kinds.size === 1 && kinds.has("NO_PORT")) return new Fault("NO_PORT", text, details);
   if (kinds.size === 1 && kinds.has("MEMORY_SHORT")) return new Fault("NO_MEMORY", text, details);
   return new Fault("HOST_UNFIT", text, details);
 }

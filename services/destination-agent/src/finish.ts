@@ -9,6 +9,7 @@ import {
   invalid,
   type PeerIdentity,
   toWireVerdict,
+  unknownMigration,
   waitFor,
 } from "@ferry/agent-kit";
 import { Fault, FinishOrder, type FinishRequest, type FinishResponse } from "@ferry/contract";
@@ -35,12 +36,7 @@ export function finishHandler(arrivals: Arrivals, agentId: string) {
       });
     }
     const view = live?.view() ?? arrivals.ended(migrationId);
-    if (view === undefined) {
-      throw new Fault(
-        "MIGRATION_UNKNOWN",
-        `no migration ${migrationId} is known to ${agentId}; that proves nothing about the guest`,
-      );
-    }
+    if (view === undefined) throw unknownMigration(migrationId, agentId);
     return {
       agentId,
       verdict: toWireVerdict(view.verdict),

@@ -10,6 +10,7 @@ import {
   checkAddressee,
   checkMigrationId,
   checkProbeNetwork,
+  checkServing,
   fromWireTransport,
   guestRunDirectory,
   invalid,
@@ -93,7 +94,7 @@ async function prepare(call: PrepareCall, asked: PrepareOptions): Promise<void> 
     call.end();
     return;
   }
-  checkServing(options);
+  checkServing(options.draining());
   const { traceparent } = callIdsOf(call.metadata);
   const arrival = await admit(migrationId, { candidate, traceparent }, options);
   const tie = options.tie(call, open.heartbeatIntervalMs);
@@ -117,11 +118,6 @@ async function prepare(call: PrepareCall, asked: PrepareOptions): Promise<void> 
   } finally {
     clearInterval(beat);
   }
-}
-
-function checkServing({ draining }: Admitting): void {
-  if (!draining()) return;
-  throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
 }
 
 /** The same fault, in words that tell a caller which sends in a loop what it did. */
@@ -188,7 +184,7 @@ async function admit(
       const full = await findFull(candidate, host, arrivals);
       if (full.length > 0) throw refused(full);
       // And this agent may end by now: it cuts the tethers there are, and waits for no other guest.
-      checkServing(options);
+      checkServing(options.draining());
       return accepted();
     });
   } finally {

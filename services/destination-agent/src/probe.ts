@@ -80,9 +80,7 @@ async function listen(
       throw unfit("NETWORK_DOWN", listenHost, `cannot listen there: ${message}`);
     }
   }
-  throw new Fault("NO_PORT", "every port for incoming migrations is in use", {
-    retryAfterMs: 5_000,
-  });
+  throw new Fault("NO_PORT", "every port for incoming migrations is in use");
 }
 
 function unfit(reason: string, subject: string, description: string): Fault {

@@ -1,6 +1,6 @@
 /* Abort ends a migration in any phase, or says that it comes too late: custody was given away. */
-import { checkAddressee, checkMigrationId, waitFor } from "@ferry/agent-kit";
-import { AbortOutcome, type AbortRequest, type AbortResponse, Fault } from "@ferry/contract";
+import { checkAddressee, checkMigrationId, unknownMigration, waitFor } from "@ferry/agent-kit";
+import { AbortOutcome, type AbortRequest, type AbortResponse } from "@ferry/contract";
 import type { SourcePhase } from "@ferry/protocol";
 import type { Departures } from "./departures.js";
 
@@ -37,12 +37,7 @@ export function abortHandler(departures: Departures, agentId: string) {
     const departure = departures.live(migrationId);
     const ended = departures.ended(migrationId);
     if (departure === undefined) {
-      if (ended === undefined) {
-        throw new Fault(
-          "MIGRATION_UNKNOWN",
-          `no migration ${migrationId} is known to ${agentId}; that proves nothing about the guest`,
-        );
-      }
+      if (ended === undefined) throw unknownMigration(migrationId, agentId);
       return { agentId, outcome: outcomeOf(ended.phase), phase: ended.phase };
     }
     if (!departure.settled && !departure.released) {

@@ -8,6 +8,7 @@ import {
   checkAddressee,
   checkGuestId,
   checkMigrationId,
+  checkServing,
   invalid,
   toWireAccelerator,
   toWireSpec,
@@ -51,9 +52,7 @@ export function beginHandler(options: BeginOptions) {
     checkAddressee(request, agentId);
     const migrationId = checkMigrationId(request.migrationId);
     const guestId = checkGuestId(request.guestId);
-    if (options.draining()) {
-      throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
-    }
+    checkServing(options.draining());
     if (request.path !== undefined && !request.validateOnly) {
       throw invalid("path", "only with validate_only");
     }
@@ -258,7 +257,7 @@ function refusal(blockers: readonly Blocker[]): Fault {
   const details = { blockers: [...blockers] };
   const first = blockers[0]?.reason;
   if (first === "GUEST_BUSY") return new Fault("GUEST_BUSY", text, details);
-  if (first === "NO_SLOT") return new Fault("NO_SLOT", text, { ...details, retryAfterMs: 5_000 });
+  if (first === "NO_SLOT") return new Fault("NO_SLOT", text, details);
   if (first === "GUEST_NOT_RUNNING" || first === "GUEST_UNREACHABLE") {
     return new Fault(first, text, details);
   }

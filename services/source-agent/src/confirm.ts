@@ -5,9 +5,10 @@ import {
   checkMigrationId,
   requireAsk,
   toWireVerdict,
+  unknownMigration,
   waitFor,
 } from "@ferry/agent-kit";
-import { type ConfirmRequest, type ConfirmResponse, Fault } from "@ferry/contract";
+import type { ConfirmRequest, ConfirmResponse } from "@ferry/contract";
 import { type Departures, viewOf } from "./departures.js";
 import { overrideDestination } from "./override.js";
 
@@ -30,12 +31,7 @@ export function confirmHandler(departures: Departures, agentId: string) {
       signal,
     });
     const view = live === undefined ? departures.ended(migrationId) : viewOf(live);
-    if (view === undefined) {
-      throw new Fault(
-        "MIGRATION_UNKNOWN",
-        `no migration ${migrationId} is known to ${agentId}; that proves nothing about the guest`,
-      );
-    }
+    if (view === undefined) throw unknownMigration(migrationId, agentId);
     return {
       agentId,
       verdict: toWireVerdict(view.verdict),

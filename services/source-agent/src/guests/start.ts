@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { QemuHere } from "@ferry/agent-kit";
 import {
   checkAddressee,
+  checkServing,
   fromWireSpec,
   type GuestRecord,
   guestRunDirectory,
@@ -41,9 +42,7 @@ export function startHandler(options: StartOptions) {
   return async (request: StartRequest): Promise<StartResponse> => {
     checkAddressee(request, options.agentId);
     const asked = fromWireSpec(request.spec);
-    if (options.draining()) {
-      throw new Fault("DRAINING", "this agent is shutting down", { retryAfterMs: 5_000 });
-    }
+    checkServing(options.draining());
     return options.residents.turns.take(asked.guestId, async () => {
       const qemu = await options.qemu;
       const pinned = await pin(asked, qemu);
