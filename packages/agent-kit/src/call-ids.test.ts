@@ -103,3 +103,15 @@ test("whoever is refused is told the id in the error's details, whatever refused
   const told = linesOf(broken).find(({ level }) => level === "error");
   assert.deepEqual([told.request_id, told.err.message], ["r-3", "what broke inside"]);
 });
+
+test("a caller that is refused without end does not fill the disk", async (t) => {
+  const CALLS = 2_000;
+  const rig = await makeRig(t, {
+    handlers: { list: () => Promise.reject(new Fault("GUEST_UNKNOWN", "there is none")) },
+  });
+  for (let asked = 0; asked < CALLS; asked += 100) {
+    await Promise.all(Array.from({ length: 100 }, () => list(rig, {})));
+  }
+  const told = linesOf(rig).filter(({ msg }) => msg === "call").length;
+  assert.ok(told >= 100 && told <= CALLS / 2, `${told} lines for ${CALLS} calls`);
+});

@@ -1,8 +1,9 @@
 /*
  * What names a call: the request id its caller sent, or one made here. It is told back in the answer's
  * metadata and in the details of an error, and stands in the one line that is logged about the call, so
- * that whoever was refused can name the line that says so. Refusals are logged at `info`; whatever went
- * well only at `debug`, since those calls have phase changes to show.
+ * that whoever was refused can name the line that says so. Refusals are logged at `info`, sparingly of
+ * a caller that asks for them without end; whatever went well only at `debug`, since those calls have phase
+ * changes to show.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -17,11 +18,15 @@ import {
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import type { Logger } from "./logs.js";
 import type { Sending } from "./own-words.js";
+import { sparingEach } from "./sparing.js";
 import { isMigrationId } from "./wire.js";
 
 const FERRY = "/ferry.v1.";
 /** Ends that are nobody's refusal. */
 const QUIET: ReadonlySet<status> = new Set([status.OK, status.CANCELLED, status.DEADLINE_EXCEEDED]);
+
+/** Refused calls that are told of in a minute, from each address: more than a controller has that only tries again. */
+const REFUSED_LINES_MAX = 600;
 
 /** What the metadata of a call says of it. */
 export interface CallIds {
@@ -41,6 +46,9 @@ export function callIdsOf(metadata: Metadata): CallIds {
 
 /** Put it innermost, so that it sees what every other interceptor answers. */
 export function callIds(log: Logger): ServerInterceptor {
+  const refused = sparingEach(REFUSED_LINES_MAX, (unsaid, words: object) =>
+    log.info(unsaid === 0 ? words : { ...words, unsaid }, "call"),
+  );
   return ({ path }, call) => {
     if (!path.startsWith(FERRY)) return new ServerInterceptingCall(call);
     const startedAt = performance.now();
@@ -51,22 +59,21 @@ export function callIds(log: Logger): ServerInterceptor {
     const end = (code: status) => {
       if (ended) return; // every call is "cancelled" once more after its status was sent
       ended = true;
-      const level = QUIET.has(code) ? "debug" : "info";
-      if (!log.isLevelEnabled(level)) return;
+      const quiet = QUIET.has(code);
+      if (!log.isLevelEnabled(quiet ? "debug" : "info")) return;
       const traceId =
         readTraceparent(ids.traceparent)?.traceId ?? (migrationId && traceIdOf(migrationId));
-      log[level](
-        {
-          call: path.slice(1),
-          code: status[code],
-          request_id: ids.requestId,
-          ...(migrationId === undefined ? {} : { migration_id: migrationId }),
-          ...(traceId === undefined ? {} : { trace_id: traceId }),
-          peer,
-          duration_ms: Math.round(performance.now() - startedAt),
-        },
-        "call",
-      );
+      const words = {
+        call: path.slice(1),
+        code: status[code],
+        request_id: ids.requestId,
+        ...(migrationId === undefined ? {} : { migration_id: migrationId }),
+        ...(traceId === undefined ? {} : { trace_id: traceId }),
+        peer,
+        duration_ms: Math.round(performance.now() - startedAt),
+      };
+      if (quiet) log.debug(words, "call");
+      else refused(peer.replace(/:\d+$/, ""), words);
     };
     return new ServerInterceptingCall(call, {
       start: (next) =>

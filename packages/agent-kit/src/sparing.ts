@@ -1,6 +1,8 @@
-/* For what strangers can cause without end: says a little of it each minute, and how much was left out. */
+/* For what others can cause without end: says a little of it each minute, and how much was left out. */
 
 const WINDOW_MS = 60_000;
+/** Of so many each is told of by itself; more share what one has. */
+const APART_MAX = 64;
 
 /** Calls `say` at most `max` times a minute, with the number of calls left out before as its first argument. */
 export function sparing<Words extends readonly unknown[]>(
@@ -23,5 +25,23 @@ export function sparing<Words extends readonly unknown[]>(
     }
     say(unsaid, ...words);
     unsaid = 0;
+  };
+}
+
+/** The same for each of those that `of` names, so that one of them drowns nobody's lines but its own. */
+export function sparingEach<Words extends readonly unknown[]>(
+  max: number,
+  say: (unsaid: number, ...words: Words) => void,
+  now: () => number = () => performance.now(),
+): (of: string, ...words: Words) => void {
+  const apart = new Map<string, (...words: Words) => void>();
+  const others = sparing(max, say, now);
+  return (of, ...words) => {
+    let one = apart.get(of);
+    if (one === undefined && apart.size < APART_MAX) {
+      one = sparing(max, say, now);
+      apart.set(of, one);
+    }
+    (one ?? others)(...words);
   };
 }
