@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -168,4 +168,51 @@ test("a file that is missing is named, with what to do about it", (t) => {
   const { files, open } = setUp(t);
   rmSync(files.key);
   assert.throws(open, /tls\.key cannot be read: .*ferry certs/);
+});
+
+test("files that cannot be read any more leave the old ones in force, and are complained about once", (t) => {
+  const { files, open, write, lines, inForce } = setUp(t);
+  const certificates = open();
+  const old = certificates.pems;
+  rmSync(files.key); // as good as a permission that was lost, which root does not notice
+  for (let looks = 0; looks < 5; looks += 1) certificates.look();
+  assert.equal(certificates.pems, old);
+  assert.equal(inForce.at(-1), false);
+  assert.equal(lines.filter((line) => /cannot be used/.test(line)).length, 1);
+  rmSync(files.ca); // the key is still missing, and is read first
+  certificates.look();
+  write({ key: old.key.toString() });
+  certificates.look();
+  const said = lines.filter((line) => /cannot be used/.test(line));
+  assert.equal(said.length, 2);
+  assert.match(said.at(-1) ?? "", /tls\.ca cannot be read/);
+  write({ ca: old.ca.toString() });
+  certificates.look();
+  assert.equal(inForce.at(-1), true);
+});
+
+test("files that are swapped as Kubernetes does it, by one link, are taken up together", (t) => {
+  const { files, open, inForce } = setUp(t);
+  const dir = join(files.cert, "..");
+  const put = (name: string, pems: TestPems) => {
+    mkdirSync(join(dir, name));
+    for (const [file, text] of Object.entries({ crt: pems.cert, key: pems.key })) {
+      writeFileSync(join(dir, name, file), text);
+    }
+    writeFileSync(join(dir, name, "ca"), authority.ca);
+    symlinkSync(name, join(dir, "..new"));
+    renameSync(join(dir, "..new"), join(dir, "..data"));
+  };
+  put("first", authority.issue(names));
+  for (const file of ["crt", "key", "ca"]) {
+    rmSync(join(dir, file));
+    symlinkSync(join("..data", file), join(dir, file));
+  }
+  const certificates = open();
+  const renewed = authority.issue(names);
+  put("second", renewed);
+  rmSync(join(dir, "first"), { recursive: true });
+  certificates.look();
+  assert.equal(certificates.pems.cert.toString(), renewed.cert);
+  assert.deepEqual(inForce, [true]);
 });

@@ -74,8 +74,8 @@ export class Certificates implements experimental.CertificateProvider {
   readonly #identityListeners = new Set<IdentityListener>();
   readonly #changes = new Set<() => void>();
   #pems: Pems;
-  /** What was refused last, so that it is complained about once. */
-  #refused: Pems | undefined;
+  /** What was refused last, and in which words, so that it is complained about once. */
+  #refused: { readonly pems: Pems | undefined; readonly complaint: string } | undefined;
 
   /** Throws, saying which file and why, if they cannot be used now. */
   constructor(options: CertificatesOptions) {
@@ -106,8 +106,11 @@ export class Certificates implements experimental.CertificateProvider {
       inForce?.(true);
     } catch (error) {
       inForce?.(false);
-      if (found !== undefined && this.#refused !== undefined && same(found, this.#refused)) return;
-      this.#refused = found;
+      const complaint = error instanceof Error ? error.message : String(error);
+      if (this.#refused?.complaint === complaint && sameOrNeither(found, this.#refused.pems)) {
+        return;
+      }
+      this.#refused = { pems: found, complaint };
       log.error({ err: error }, "the new TLS files cannot be used; the old ones stay in force");
       return;
     }
@@ -220,6 +223,10 @@ function parse<Parsed>(name: string, path: string, parser: () => Parsed): Parsed
   } catch (error) {
     throw new Error(`${name} (${path}) is not what it should be, in PEM`, { cause: error });
   }
+}
+
+function sameOrNeither(one: Pems | undefined, other: Pems | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : same(one, other);
 }
 
 function same(one: Pems, other: Pems): boolean {
