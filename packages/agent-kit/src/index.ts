@@ -10,6 +10,7 @@ export { type AgentPhase, door } from "./door.js";
 export { type Answer, Driver, type World } from "./driver.js";
 export { dying } from "./dying.js";
 export { everyHour } from "./every-hour.js";
+export { takeHostName } from "./host-name.js";
 export {
   callerName,
   hostIdOfAgent,

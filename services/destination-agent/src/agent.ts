@@ -28,6 +28,7 @@ import {
   type RunningAgent,
   serve,
   serveMetrics,
+  takeHostName,
   tellBuild,
   tunnelSecurity,
 } from "@ferry/agent-kit";
@@ -105,6 +106,7 @@ export async function startDestinationAgent(
     const store = await openDestinationStore(config.stateDir, health.disk);
     health.onWritable = () => store.arrivals.removeRefused();
     undo.push(() => store.close());
+    await takeHostName({ ...config, log, disk: health.disk });
     const audit = await AuditLog.open(config.stateDir, "destination");
     undo.push(() => audit.close());
     const traces = await openTraces(config, { agentId, log });

@@ -29,6 +29,7 @@ import {
   serve,
   serveMetrics,
   splitAddress,
+  takeHostName,
   tellBuild,
   tunnelSecurity,
 } from "@ferry/agent-kit";
@@ -106,6 +107,7 @@ export async function startSourceAgent(
     const store = await openSourceStore(config.stateDir, health.disk);
     health.onWritable = () => store.departures.removeRefused();
     undo.push(() => store.close());
+    await takeHostName({ ...config, log, disk: health.disk });
     const audit = await AuditLog.open(config.stateDir, "source");
     undo.push(() => audit.close());
     const traces = await openTraces(config, { agentId, log });
