@@ -9,6 +9,7 @@ import type { DestinationEffect } from "@ferry/protocol";
 import {
   commandLine,
   cont,
+  isShort,
   launchQemu,
   look,
   lookIncoming,
@@ -95,7 +96,8 @@ async function launch(arrival: Arrival): Promise<void> {
     await arrival.hear("listening");
   } catch (error) {
     host.log.warn({ migration_id: arrival.migrationId, err: error }, "QEMU could not be prepared");
-    const cause = error instanceof StoreUnwritable ? "host_fault" : "qemu_died";
+    const ours = error instanceof StoreUnwritable || isShort(error);
+    const cause = ours ? "host_fault" : "qemu_died";
     await arrival.fail(cause, message(error));
   } finally {
     arrival.launching = false;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseConfig } from "@ferry/agent-kit";
-import { chooseAddress, type Interfaces, placeFor } from "./networks.js";
+import { chooseAddress, hostInterfaces, type Interfaces, placeFor } from "./networks.js";
 
 const interfaces = {
   lo: [address("127.0.0.1"), address("::1")],
@@ -20,7 +20,7 @@ function migration(yaml: string) {
 }
 
 function place(asked: string, yaml: string) {
-  return placeFor(asked, migration(yaml), interfaces);
+  return placeFor(asked, migration(yaml), () => interfaces);
 }
 
 const NETWORKS = `{networks: {storage: {interface: eth0, prefer: ipv6}, far: {listen_host: 192.0.2.1, advertise_host: far.example}}}`;
@@ -30,6 +30,28 @@ test("by default every address is listened on, and the one that was dialled is t
   assert.deepEqual(place("", "{}"), expected);
   assert.deepEqual(place("default", "{}"), expected);
   assert.deepEqual(place("", "{listen_host: '[::]'}"), { ...expected, listenHost: "::" });
+});
+
+test("interfaces are asked for only where one is named, and a want of descriptors is called that", () => {
+  // What Node 20 throws then, measured.
+  const short = Object.assign(
+    new Error("uv_interface_addresses returned Unknown system error 24"),
+    {
+      code: "ERR_SYSTEM_ERROR",
+      errno: 24,
+      syscall: "uv_interface_addresses",
+    },
+  );
+  const ask = () =>
+    hostInterfaces(() => {
+      throw short;
+    });
+  assert.ok("listenHost" in placeFor("", migration("{listen_host: 10.0.0.5}"), ask));
+  assert.throws(() => placeFor("storage", migration(NETWORKS), ask), {
+    code: "EMFILE",
+    syscall: "uv_interface_addresses",
+    message: /interfaces cannot be read \(EMFILE\)/,
+  });
 });
 
 test("one address that is listened on is told, unless another is to be", () => {

@@ -1,10 +1,12 @@
 /*
  * Where a guest's memory may arrive. The configuration names networks, by an address or by an interface
  * whose address is looked up at each Prepare, since addresses come and go; a caller may choose one per
- * migration, and no other. Pure but for the default of `interfaces`.
+ * migration, and no other. Pure but for the default of `interfaces`, which are asked for only where one is
+ * named: that takes a descriptor, of which there may be none.
  */
 import { isIP, isIPv6 } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import { getSystemErrorName } from "node:util";
 import type { Config } from "@ferry/agent-kit";
 import type { BlockerReason } from "@ferry/contract";
 
@@ -35,7 +37,7 @@ const DEFAULT = "default";
 export function placeFor(
   asked: string,
   migration: Migration,
-  interfaces: Interfaces = networkInterfaces(),
+  interfaces: () => Interfaces = hostInterfaces,
 ): Place | NoPlace {
   const networks: Readonly<Record<string, Network>> = {
     [DEFAULT]: migration,
@@ -66,7 +68,7 @@ type Network = Pick<Migration, "interface" | "prefer" | "advertiseHost"> & {
 function placeOf(
   network: string,
   at: Network | undefined,
-  interfaces: Interfaces,
+  interfaces: () => Interfaces,
 ): Place | NoPlace {
   if (at === undefined) throw new Error(`network ${network} is not configured`); // asked by its name
   if (at.interface === undefined) {
@@ -74,9 +76,10 @@ function placeOf(
     const seen = ANY.has(listenHost) ? "" : listenHost;
     return { network, listenHost, advertiseHost: bare(at.advertiseHost ?? seen) };
   }
-  const addresses = interfaces[at.interface];
+  const known = interfaces();
+  const addresses = known[at.interface];
   if (addresses === undefined) {
-    const names = Object.keys(interfaces).join(", ");
+    const names = Object.keys(known).join(", ");
     return down(
       `interface ${at.interface} of network ${network} has no address or does not exist; those that have one are ${names}`,
     );
@@ -86,6 +89,24 @@ function placeOf(
     return down(`interface ${at.interface} of network ${network} has only link-local addresses`);
   }
   return { network, listenHost: address, advertiseHost: bare(at.advertiseHost ?? address) };
+}
+
+/**
+ * The interfaces of this host. What the system has against it is told by its name: Node knows that of no error
+ * which libuv's uv_interface_addresses gives, since it has the other sign there.
+ */
+export function hostInterfaces(ask: () => Interfaces = networkInterfaces): Interfaces {
+  try {
+    return ask();
+  } catch (error) {
+    if (!(error instanceof Error && "errno" in error && typeof error.errno === "number"))
+      throw error;
+    const code = getSystemErrorName(-Math.abs(error.errno));
+    const told = new Error(`the host's network interfaces cannot be read (${code})`, {
+      cause: error,
+    });
+    throw Object.assign(told, { code, syscall: "uv_interface_addresses" });
+  }
 }
 
 /** The first address of the preferred family, else of the other. A link-local one means nothing on another host. */
