@@ -5,7 +5,8 @@
  */
 import { TRANSPORTS, type Transport } from "@ferry/client";
 import type { Ending } from "./ending.js";
-import { FAULT_IDS, FAULTS, type FaultId } from "./faults.js";
+import { NothingThere } from "./fault.js";
+import { FAULTS, type FaultId, ONCE_IDS } from "./faults.js";
 import { INSTANT_IDS, type Instant } from "./instants.js";
 import { breakAndMend, close, open, reach } from "./scene.js";
 import type { Stage } from "./stage.js";
@@ -29,12 +30,13 @@ const TWICE = 0.25;
 export function draw(seed: number, number: number): Draw {
   const random = generator((seed * 1_000_003 + number) >>> 0);
   const one = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)] as T; // never empty
-  const faults = random() < TWICE ? [one(FAULT_IDS), one(FAULT_IDS)] : [one(FAULT_IDS)];
+  const faults = random() < TWICE ? [one(ONCE_IDS), one(ONCE_IDS)] : [one(ONCE_IDS)];
+  const needed = faults.map((fault) => FAULTS[fault].transport).find(Boolean);
   return {
     number,
     instant: one(INSTANT_IDS),
     faults,
-    transport: one(TRANSPORTS),
+    transport: needed ?? one(TRANSPORTS),
     ram: one([4, 8, 16]),
     dirty: one([0, 8, 32]),
     back: random() < 0.5,
@@ -96,7 +98,7 @@ export async function runDraw(stage: Stage, drawn: Draw): Promise<ChaosResult> {
         try {
           await fault.inject(at);
         } catch (error) {
-          if (!/does not run at this instant/.test(String(error))) throw error;
+          if (!(error instanceof NothingThere)) throw error;
         }
       },
     };

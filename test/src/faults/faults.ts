@@ -1,15 +1,18 @@
 /* What can break, and how it is mended again. */
 import { randomUUID } from "node:crypto";
 import type { Place } from "../harness/network.js";
-import { signal } from "../harness/processes.js";
-import type { Child } from "./child.js";
-import type { FromController, ToController } from "./controller-main.js";
-import { fill, makeRoom } from "./full-disk.js";
+import { processesMentioning, signal } from "../harness/processes.js";
+import { CLOCK_STEPS, type ClockStep, clock } from "./clocks.js";
+import { noDescriptors } from "./descriptors.js";
+import { type Fault, hostOf, NothingThere, type Scene } from "./fault.js";
+import { FLOOD_KINDS, type FloodKind, flood } from "./flood.js";
+import { fill, fillRun, makeRoom } from "./full-disk.js";
 import type { DiskMode } from "./hooks.js";
+import { each, pairs } from "./keys.js";
 import { breakLink, type LinkBreak } from "./links.js";
-import { ROLES, type Role, type Stage, type StageHost } from "./stage.js";
+import { monitorGone, monitorLost } from "./monitors.js";
+import { ROLES, type Role, type StageHost } from "./stage.js";
 import { until } from "./until.js";
-import type { Witness } from "./witness.js";
 
 /** Between the controller and the source, the controller and the destination, the two hosts. */
 export type Link = "controllerSource" | "controllerDestination" | "sourceDestination";
@@ -17,7 +20,21 @@ const LINKS: readonly Link[] = ["controllerSource", "controllerDestination", "so
 
 export type DiskBreak = "full" | Exclude<DiskMode, "good">;
 
-export type FaultId =
+/** What breaks one by one is broken once more while the memory goes through a tunnel. */
+export const IN_TUNNELS = [
+  "killController",
+  "killSourceAgent",
+  "freezeSourceAgent",
+  "termSourceAgent",
+  "killDestinationAgent",
+  "freezeDestinationAgent",
+  "termDestinationAgent",
+  "drop:sourceDestination",
+  "reset:sourceDestination",
+  "bytes:sourceDestination",
+] as const;
+
+type Once =
   | "killController"
   | "freezeController"
   | "killSourceAgent"
@@ -37,30 +54,20 @@ export type FaultId =
   | `${LinkBreak}:${Link}`
   | "rebootSource"
   | "rebootDestination"
-  | `${DiskBreak}:${Role}`;
+  | `${DiskBreak}:${Role}`
+  | "full:both"
+  | `runFull:${Role | "both"}`
+  | "killSourcePump"
+  | "freezeSourcePump"
+  | "killDestinationPump"
+  | "freezeDestinationPump"
+  | `noDescriptors:${Role}`
+  | `monitorLost:${Role}`
+  | `monitorGone:${Role}`
+  | `flood:${FloodKind}:${Role}`
+  | `clock:${ClockStep}:${Role}`;
 
-/** One row under way. */
-export interface Scene {
-  readonly stage: Stage;
-  readonly from: StageHost;
-  readonly to: StageHost;
-  readonly guestId: string;
-  readonly migrationId: string;
-  readonly controller: Child<ToController, FromController>;
-  readonly witness: Witness;
-}
-
-export interface Fault {
-  readonly words: string;
-  /** It goes on until it is mended. Otherwise it is over at once, and only what died is started again. */
-  readonly lasts: boolean;
-  /** It ends the tether or the prepared guest itself, if not at once then when somebody notices. */
-  readonly cuts: boolean;
-  /** Its effect is that this host's disk refuses something. */
-  readonly refuses?: Role;
-  inject(scene: Scene): void | Promise<void>;
-  mend(scene: Scene): void | Promise<void>;
-}
+export type FaultId = Once | `tunnel:${(typeof IN_TUNNELS)[number]}`;
 
 /** A process of ours, or one that runs the guest. */
 type Victim =
@@ -70,7 +77,9 @@ type Victim =
   | "sourceQemu"
   | "destinationQemu"
   | "keeper"
-  | "sourceKeeper";
+  | "sourceKeeper"
+  | "sourcePump"
+  | "destinationPump";
 
 const VICTIMS: Record<Victim, string> = {
   controller: "the controller",
@@ -80,9 +89,19 @@ const VICTIMS: Record<Victim, string> = {
   destinationQemu: "the destination QEMU",
   keeper: "the destination QEMU's keeper",
   sourceKeeper: "the source QEMU's keeper",
+  sourcePump: "the source's pump",
+  destinationPump: "the destination's pump",
 };
 
-function pidOf(victim: Victim, { from, to, controller, witness }: Scene): number {
+/** The pumps of a migration: which one is which stands in their command line. */
+export function pumpsOf(migrationId: string, end: "dial" | "accept" | "") {
+  return processesMentioning(`${end} ${migrationId}`).filter((each) =>
+    each.commandLine.includes("pump.js"),
+  );
+}
+
+function pidOf(victim: Victim, scene: Scene): number {
+  const { from, to, controller, witness, migrationId } = scene;
   const pid = {
     controller: () => controller.pid,
     sourceAgent: () => from.agents.source?.pid,
@@ -91,20 +110,33 @@ function pidOf(victim: Victim, { from, to, controller, witness }: Scene): number
     destinationQemu: () => witness.on(to.place.name)?.pids().qemu,
     keeper: () => witness.on(to.place.name)?.pids().keeper,
     sourceKeeper: () => witness.on(from.place.name)?.pids().keeper,
+    sourcePump: () => pumpsOf(migrationId, "dial")[0]?.pid,
+    destinationPump: () => pumpsOf(migrationId, "accept")[0]?.pid,
   }[victim]();
-  if (pid === undefined || pid === 0)
-    throw new Error(`${VICTIMS[victim]} does not run at this instant`);
+  if (pid === undefined || pid === 0) throw new NothingThere(VICTIMS[victim]);
   return pid;
 }
 
 /** Whose death does not hurt what was prepared. */
-const SOURCES: ReadonlySet<Victim> = new Set(["sourceAgent", "sourceQemu", "sourceKeeper"]);
+const SOURCES: ReadonlySet<Victim> = new Set([
+  "sourceAgent",
+  "sourceQemu",
+  "sourceKeeper",
+  "sourcePump",
+  "destinationPump",
+]);
+
+const PUMPS: ReadonlySet<Victim> = new Set(["sourcePump", "destinationPump"]);
+/** There is a pump only where the memory goes through a tunnel. */
+const transportFor = (victim: Victim) =>
+  PUMPS.has(victim) ? { transport: "tunnel" as const } : {};
 
 function kill(victim: Victim): Fault {
   return {
     words: `SIGKILL to ${VICTIMS[victim]}`,
     lasts: false,
     cuts: !SOURCES.has(victim),
+    ...transportFor(victim),
     inject: (scene) => signal(pidOf(victim, scene), "SIGKILL"),
     mend: async ({ from, to }) => {
       if (victim === "sourceAgent") await from.agents.source?.exited;
@@ -119,6 +151,7 @@ function freeze(victim: Victim): Fault {
     words: `SIGSTOP, later SIGCONT, to ${VICTIMS[victim]}`,
     lasts: true,
     cuts: victim === "controller",
+    ...transportFor(victim),
     inject: (scene) => {
       pid = pidOf(victim, scene);
       signal(pid, "SIGSTOP");
@@ -171,8 +204,6 @@ function link(how: LinkBreak, which: Link): Fault {
   };
 }
 
-const hostOf = (role: Role, { from, to }: Scene) => (role === "source" ? from : to);
-
 function reboot(role: Role): Fault {
   return {
     words: `the ${role} host loses its power and boots again; what was not synced is lost`,
@@ -217,15 +248,42 @@ function disk(how: DiskBreak, role: Role): Fault {
   };
 }
 
-function each<Key extends string>(keys: readonly Key[], fault: (key: Key) => Fault) {
-  return Object.fromEntries(keys.map((key) => [key, fault(key)])) as Record<Key, Fault>; // every key
+/** Disks that are filled, at one host or at both. */
+function full(
+  which: Role | "both",
+  { what, ...how }: { what: string; fill(host: StageHost): void; makeRoom(host: StageHost): void },
+): Fault {
+  const hosts = (scene: Scene) =>
+    which === "both" ? [scene.from, scene.to] : [hostOf(which, scene)];
+  return {
+    words:
+      which === "both" ? `both hosts' ${what} are full` : `the ${which} host's ${what} is full`,
+    lasts: true,
+    cuts: false,
+    inject: (scene) => hosts(scene).forEach(how.fill),
+    mend: (scene) => hosts(scene).forEach(how.makeRoom),
+  };
 }
 
-const pairs = <A extends string, B extends string>(as: readonly A[], bs: readonly B[]) =>
-  as.flatMap((a) => bs.map((b) => `${a}:${b}` as const));
+const STATE = {
+  what: "state directories",
+  fill: ({ stateDir }: StageHost) => fill(stateDir),
+  makeRoom: ({ stateDir }: StageHost) => makeRoom(stateDir),
+};
+const runOf = (which: Role | "both") => ({
+  what: which === "both" ? "run directories" : "run directory",
+  fill: ({ runDir }: StageHost) => fillRun(runDir),
+  makeRoom: ({ runDir }: StageHost) => makeRoom(runDir),
+});
+
+/** The same, while the memory goes through a tunnel. */
+function inTunnel(fault: Fault): Fault {
+  return { ...fault, words: `${fault.words}, in a tunnel`, transport: "tunnel" };
+}
+
 const split = (id: string) => id.split(":");
 
-export const FAULTS: { readonly [F in FaultId]: Fault } = {
+const ONCE: { readonly [F in Once]: Fault } = {
   killController: kill("controller"),
   freezeController: freeze("controller"),
   killSourceAgent: kill("sourceAgent"),
@@ -252,8 +310,41 @@ export const FAULTS: { readonly [F in FaultId]: Fault } = {
     const [how, role] = split(id) as [DiskBreak, Role]; // made of them just above
     return disk(how, role);
   }),
+  "full:both": full("both", STATE),
+  "runFull:source": full("source", runOf("source")),
+  "runFull:destination": full("destination", runOf("destination")),
+  "runFull:both": full("both", runOf("both")),
+  killSourcePump: kill("sourcePump"),
+  freezeSourcePump: freeze("sourcePump"),
+  killDestinationPump: kill("destinationPump"),
+  freezeDestinationPump: freeze("destinationPump"),
+  "noDescriptors:source": noDescriptors("source"),
+  "noDescriptors:destination": noDescriptors("destination"),
+  "monitorLost:source": monitorLost("source"),
+  "monitorLost:destination": monitorLost("destination"),
+  "monitorGone:source": monitorGone("source"),
+  "monitorGone:destination": monitorGone("destination"),
+  ...each(pairs(pairs(["flood"], FLOOD_KINDS), ROLES), (id) => {
+    const [, kind, role] = split(id) as [string, FloodKind, Role]; // made of them just above
+    return flood(kind, role);
+  }),
+  ...each(pairs(pairs(["clock"], CLOCK_STEPS), ROLES), (id) => {
+    const [, step, role] = split(id) as [string, ClockStep, Role]; // made of them just above
+    return clock(step, role);
+  }),
+};
+
+export const FAULTS: { readonly [F in FaultId]: Fault } = {
+  ...ONCE,
+  ...each(pairs(["tunnel"], IN_TUNNELS), (id) => {
+    const once = IN_TUNNELS.find((fault) => id === `tunnel:${fault}`);
+    if (once === undefined) throw new Error(`${id} is none of them`);
+    return inTunnel(ONCE[once]);
+  }),
 };
 
 export const FAULT_IDS = Object.keys(FAULTS) as FaultId[]; // keys of a literal
+/** For whoever draws the transport, too. */
+export const ONCE_IDS = Object.keys(ONCE) as Once[]; // keys of a literal
 
 export const newMigrationId = () => randomUUID();

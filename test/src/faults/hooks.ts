@@ -9,6 +9,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { basename, dirname } from "node:path";
 import { Qmp } from "@ferry/qmp";
 import { type Disk, realDisk } from "@ferry/store";
+import { ownClock } from "./clocks.js";
 import { Journal } from "./power.js";
 
 /** `full` is none of them: that disk is really full. */
@@ -17,7 +18,9 @@ export type DiskMode = "good" | "readOnly" | "torn" | "slow";
 export type ToAgent =
   | { readonly kind: "hold"; readonly point: string }
   | { readonly kind: "release" }
-  | { readonly kind: "disk"; readonly mode: DiskMode };
+  | { readonly kind: "disk"; readonly mode: DiskMode }
+  /** What it takes for the time of day is so many milliseconds ahead of the right one. */
+  | { readonly kind: "clock"; readonly aheadMs: number };
 
 export type FromAgent =
   | { readonly kind: "held"; readonly point: string }
@@ -36,16 +39,21 @@ export interface HooksOptions {
   readonly bootId: string;
   /** Where the journal of what is not synced lies. */
   readonly shadowDir: string;
+  /** On the state directory's disk: where what is not synced yet has another name. */
+  readonly savedDir: string;
 }
 
 /** Installs them. From now on orders come from the parent process. */
-export function installHooks({ role, bootId, shadowDir }: HooksOptions): void {
+export function installHooks(options: HooksOptions): void {
+  const { role, bootId, shadowDir, savedDir } = options;
   let wanted: string | undefined;
   let mode: DiskMode = "good";
   let go: () => void = () => {};
+  const stepClock = ownClock();
   process.on("message", (order: ToAgent) => {
     if (order.kind === "hold") wanted = order.point;
     if (order.kind === "disk") mode = order.mode;
+    if (order.kind === "clock") stepClock(order.aheadMs);
     if (order.kind === "release") {
       wanted = undefined;
       go();
@@ -69,7 +77,7 @@ export function installHooks({ role, bootId, shadowDir }: HooksOptions): void {
 
   Object.assign(
     realDisk,
-    faultyDisk({ ...realDisk }, at, () => mode, new Journal(shadowDir, role)),
+    faultyDisk({ ...realDisk }, at, () => mode, new Journal(shadowDir, savedDir, role)),
   );
   wrapMonitors(at);
   wrapFiles(role, bootId, at);

@@ -4,6 +4,7 @@
  */
 import { appendFileSync } from "node:fs";
 import { readOptions } from "../harness/options.js";
+import { wordsOfCell } from "./cells.js";
 import { FAULT_IDS, FAULTS } from "./faults.js";
 import { INSTANT_IDS } from "./instants.js";
 import { MATRIX } from "./matrix.js";
@@ -37,6 +38,8 @@ else await main();
 
 async function main(): Promise<void> {
   let rows = INSTANT_IDS.flatMap((instant) => FAULT_IDS.map((fault) => ({ instant, fault })));
+  if (!values.list)
+    rows = rows.filter(({ instant, fault }) => !("leftOut" in MATRIX[fault][instant]));
   const name = (row: (typeof rows)[number]) => `${row.instant} ${row.fault}`;
   rows = rows.filter((row) => values.only.every((text) => name(row).includes(text)));
   const { from } = values;
@@ -49,8 +52,7 @@ async function main(): Promise<void> {
   if (values.list) {
     for (const row of rows) {
       const cell = MATRIX[row.fault][row.instant];
-      const must = "cannot" in cell ? `cannot occur: ${cell.cannot}` : cell.endings.join(" or ");
-      process.stdout.write(`${name(row)}: ${must}\n`);
+      process.stdout.write(`${name(row)}: ${wordsOfCell(cell)}\n`);
     }
     return;
   }

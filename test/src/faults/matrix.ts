@@ -2,55 +2,30 @@
  * What each failure must end in: every fault at every instant, and the compiler demands every cell.
  * More than one ending in a cell: which one it is depends on who notices first, and both are right.
  */
-import type { Ending } from "./ending.js";
-import type { DiskBreak, FaultId, Link } from "./faults.js";
-import type { Instant } from "./instants.js";
-import type { LinkBreak } from "./links.js";
-import type { Role } from "./stage.js";
-
-export type Cell = { readonly endings: readonly Ending[] } | { readonly cannot: string };
-type Row = { readonly [I in Instant]: Cell };
-
-const ends = (...endings: Ending[]): Cell => ({ endings });
-/** A fault that has nothing to hit at that instant. */
-const cannot = (reason: string): Cell => ({ cannot: reason });
-const REAPED = cannot("that QEMU is reaped already");
-const KEEPER_ENDED = cannot("that keeper has ended with its QEMU");
-const SOURCE = ends("source");
-const DESTINATION = ends("destination");
-const EITHER = ends("source", "destination");
-
-function at<I extends Instant>(cell: Cell, ...instants: I[]): { readonly [K in I]: Cell } {
-  return Object.fromEntries(instants.map((instant) => [instant, cell])) as { [K in I]: Cell }; // all
-}
-
-/** Before anybody sends. */
-const EARLY = ["starting", "listening"] as const;
-/** The guest stands still for the switchover. */
-const SWITCHOVER = ["preSwitchover", "deviceState"] as const;
-/** Custody is with the source, and nobody has written otherwise. */
-const UNRELEASED = ["met", "firstPage", ...SWITCHOVER] as const;
-const RELEASING = ["completed", "releasedUnsynced", "releasedSynced"] as const;
-/** The source waits for a verdict. */
-const LANDING = ["keeperFreed", "landingUnsynced", "landingSynced"] as const;
-/** The guest has run over there. */
-const RUNNING = ["afterCont", "beforeRename", "afterRename"] as const;
-const LANDED = ["verdictTold", "sourceReaped"] as const;
-
-/** Until the destination has heard all three, it is discarded; from then on it lands. */
-const cut: Row = {
-  ...at(SOURCE, ...EARLY, ...UNRELEASED, ...RELEASING),
-  ...at(DESTINATION, ...LANDING, ...RUNNING, ...LANDED),
-};
-const harmless: Row = at(
+import {
+  at,
+  cannot,
+  cut,
   DESTINATION,
-  ...EARLY,
-  ...UNRELEASED,
-  ...RELEASING,
-  ...LANDING,
-  ...RUNNING,
-  ...LANDED,
-);
+  EARLY,
+  EITHER,
+  ends,
+  harmless,
+  KEEPER_ENDED,
+  LANDED,
+  LANDING,
+  REAPED,
+  RELEASING,
+  type Row,
+  RUNNING,
+  SOURCE,
+  SWITCHOVER,
+  UNRELEASED,
+} from "./cells.js";
+import type { DiskBreak, FaultId, Link } from "./faults.js";
+import type { LinkBreak } from "./links.js";
+import { kinds } from "./matrix-kinds.js";
+import type { Role } from "./stage.js";
 
 const apart = (how: LinkBreak): Row => ({
   ...harmless,
@@ -159,4 +134,5 @@ export const MATRIX: { readonly [F in FaultId]: Row } = {
     ...at(ends("lostAtDestination"), ...LANDED),
   },
   ...disks,
+  ...kinds,
 };

@@ -11,7 +11,7 @@ import { test } from "node:test";
 import { getMigration } from "@ferry/client";
 import { SourceServiceService } from "@ferry/contract";
 import { readAudit } from "@ferry/store";
-import type { Scene } from "./faults.js";
+import type { Scene } from "./fault.js";
 import type { Point } from "./instants.js";
 import { close, open, reach, release } from "./scene.js";
 import { testStage } from "./test-stage.js";

@@ -44,20 +44,22 @@ export function writeReport(paths: readonly string[], target = TARGET): void {
     results.set(`${result.instant} ${result.fault}`, result); // a later run of a row counts
   }
   const all = [...results.values()];
-  const run = all.filter(({ cannot }) => cannot === undefined);
+  const run = all.filter(({ instant, fault }) => "endings" in MATRIX[fault][instant]);
   const passed = run.filter((result) => result.passed).length;
-  const rows = INSTANT_IDS.length * FAULT_IDS.length;
-  const cannot = FAULT_IDS.flatMap((fault) =>
-    INSTANT_IDS.filter((i) => "cannot" in MATRIX[fault][i]),
-  );
+  const cells = FAULT_IDS.flatMap((fault) => INSTANT_IDS.map((i) => MATRIX[fault][i]));
+  const rows = cells.filter((cell) => !("leftOut" in cell)).length;
+  const cannot = cells.filter((cell) => "cannot" in cell).length;
   const date = new Date().toISOString().slice(0, 10);
   const totals = [
     "",
-    `${date}: of ${rows} rows ${run.length} were run, ${passed} ended as they must, ${run.length - passed} did not; ${cannot.length} cannot occur; ${rows - run.length - cannot.length} were not run.`,
+    `${date}: of ${rows} rows ${run.length} were run, ${passed} ended as they must, ${run.length - passed} did not; ${cannot} cannot occur; ${rows - run.length - cannot} were not run. ${cells.length - rows} more are [left out](#what-is-left-out).`,
     "",
   ];
   const sections = INSTANT_IDS.flatMap((instant) => section(instant, results));
-  writeFileSync(target, `${[INTRODUCTION.trim(), ...totals, ...sections].join("\n").trim()}\n`);
+  writeFileSync(
+    target,
+    `${[INTRODUCTION.trim(), ...totals, ...sections, ...leftOut()].join("\n").trim()}\n`,
+  );
 }
 
 /** What `--json` wrote. */
@@ -67,9 +69,10 @@ export function readResults(path: string): Result[] {
 }
 
 function section(instant: Instant, results: ReadonlyMap<string, Result>): string[] {
-  const lines = FAULT_IDS.map((fault) => {
+  const lines = FAULT_IDS.flatMap((fault) => {
     const { words } = FAULTS[fault];
     const cell = MATRIX[fault][instant];
+    if ("leftOut" in cell) return [];
     const libvirt = libvirtIn(fault, instant);
     if ("cannot" in cell) return `| ${words} | cannot occur: ${cell.cannot} | | | ${libvirt} |`;
     const result = results.get(`${instant} ${fault}`);
@@ -86,6 +89,22 @@ function section(instant: Instant, results: ReadonlyMap<string, Result>): string
     ...lines,
     "",
   ];
+}
+
+/** A line for each fault and reason. */
+function leftOut(): string[] {
+  const lines = FAULT_IDS.flatMap((fault) => {
+    const byReason = new Map<string, Instant[]>();
+    for (const instant of INSTANT_IDS) {
+      const cell = MATRIX[fault][instant];
+      if (!("leftOut" in cell)) continue;
+      byReason.set(cell.leftOut, [...(byReason.get(cell.leftOut) ?? []), instant]);
+    }
+    return [...byReason].map(
+      ([reason, instants]) => `| ${FAULTS[fault].words} | ${instants.join(", ")} | ${reason} |`,
+    );
+  });
+  return ["## What is left out", "", "| fault | instants | why |", "|---|---|---|", ...lines, ""];
 }
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;

@@ -3,7 +3,7 @@ import type { Ending } from "./ending.js";
 import { FAULTS, type FaultId } from "./faults.js";
 import type { Instant } from "./instants.js";
 import { MATRIX } from "./matrix.js";
-import { breakAndMend, close, ENDED_BEFORE, open, reach } from "./scene.js";
+import { breakAndMend, close, ENDED_BEFORE, open, reach, shapeFor } from "./scene.js";
 import type { Stage } from "./stage.js";
 import { story } from "./story.js";
 
@@ -12,6 +12,7 @@ export interface Result {
   readonly fault: FaultId;
   readonly passed: boolean;
   readonly cannot?: string;
+  readonly leftOut?: string;
   readonly ending?: Ending;
   /** From the fault's end to the migration's, in milliseconds. */
   readonly healedMs: number;
@@ -40,12 +41,12 @@ export async function runCell(stage: Stage, instant: Instant, id: FaultId): Prom
 async function tryCell(stage: Stage, instant: Instant, id: FaultId): Promise<Result> {
   const cell = MATRIX[id][instant];
   const none = { healedMs: 0, stoodStillMs: 0, tookMs: 0, why: [] };
-  if ("cannot" in cell) return { instant, fault: id, passed: true, cannot: cell.cannot, ...none };
+  if (!("endings" in cell)) return { instant, fault: id, passed: true, ...cell, ...none };
   const startedAt = performance.now();
   const row = { instant, fault: id };
   let scene: Awaited<ReturnType<typeof open>> | undefined;
   try {
-    scene = await open(stage, instant);
+    scene = await open(stage, instant, shapeFor(FAULTS[id]));
     await reach(scene, instant);
     const mendedAt = await breakAndMend(scene, instant, FAULTS[id], cell.endings);
     const { ending, judgement, troubles, endedAt } = await close(scene);

@@ -6,7 +6,8 @@ import type { Transport } from "@ferry/client";
 import { tickerSpec } from "../harness/guests.js";
 import { processHolding, type SeenProcess, signal } from "../harness/processes.js";
 import { type Ending, endingOf, viewOf, wordsOfView } from "./ending.js";
-import { FAULTS, type Fault, newMigrationId, type Scene } from "./faults.js";
+import type { Fault, Scene } from "./fault.js";
+import { FAULTS, newMigrationId, pumpsOf } from "./faults.js";
 import type { FromAgent } from "./hooks.js";
 import { INSTANTS, type Instant } from "./instants.js";
 import { type Judgement, judge, type Testimony } from "./judge.js";
@@ -33,6 +34,11 @@ export interface GuestShape {
 
 const SHAPE: GuestShape = { ram: 8, dirty: 8, transport: "direct" };
 let rows = 0;
+
+/** What most rows move, on the route that the fault needs. */
+export function shapeFor({ transport = SHAPE.transport }: Fault): GuestShape {
+  return { ...SHAPE, transport };
+}
 
 /** Starts a guest and the controller that is to move it; the agents stand still where `instant` says. */
 export async function open(
@@ -232,7 +238,8 @@ export async function close(scene: Scene): Promise<End> {
     await until(
       "nothing to be left",
       () => {
-        left = leftovers(stage);
+        const pumps = pumpsOf(migrationId, "").map((pump) => `there still is ${wordsOf(pump)}`);
+        left = [...leftovers(stage), ...pumps];
         return left.length === 0;
       },
       8_000,

@@ -1,6 +1,6 @@
 /*
- * Two hosts and a controller's place, each in a network of its own. State directories are small disks
- * of their own that can be filled; agents are the real ones in a wrapped world (hooks.ts). The stage
+ * Two hosts and a controller's place, each in a network of its own. State and run directories are small
+ * disks of their own that can be filled; agents are the real ones in a wrapped world (hooks.ts). The stage
  * outlives a row: that nothing is left of one is what the judge sees to.
  */
 
@@ -40,6 +40,8 @@ const KEEPALIVE = { time_ms: 250, timeout_ms: 750 };
 /** Agents ask QEMU what it can do before they take calls: seconds on a busy machine. */
 const START_BOUND_MS = 90_000;
 const STATE_DISK = "size=4m,mode=700";
+/** With few inodes, so that it can be filled with files, too. */
+const RUN_DISK = "size=4m,nr_inodes=500,mode=700";
 /** Begins the names of a stage's folder and cgroups; its process's id follows. Short: sockets lie below. */
 const PREFIX = "fy-";
 const CGROUPS = "/sys/fs/cgroup/pids";
@@ -76,6 +78,7 @@ export class Stage {
   readonly dir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   readonly hosts: readonly [StageHost, StageHost];
   readonly controllerPlace: Place;
+  readonly #strangers = new Set<Child<never, unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor() {
@@ -95,7 +98,9 @@ export class Stage {
   startAgent(host: StageHost, role: Role): void {
     if (this.#closing !== undefined) throw new Error("the stage is closed");
     if (host.agents[role]?.alive === true) return;
-    const args = [role, host.bootId, host.shadowDir, "--config", join(host.dir, `${role}.yaml`)];
+    const { bootId, shadowDir, stateDir } = host;
+    const dirs = [shadowDir, join(stateDir, ".saved")];
+    const args = [role, bootId, ...dirs, "--config", join(host.dir, `${role}.yaml`)];
     host.agents[role] = new Child("./agent-main.js", args, {
       inside: (argv) => this.network.inside(host.place, argv),
       logPath: join(host.dir, `${role}.log`),
@@ -141,6 +146,17 @@ export class Stage {
       inside: (argv) => this.network.inside(this.controllerPlace, argv),
       logPath: join(this.dir, "controller.log"),
     });
+  }
+
+  /** A caller that has nothing to do with the migration: it is ended with the row, if that does not end it. */
+  stranger<From>(program: string, args: readonly string[]): Child<never, From> {
+    const child = new Child<never, From>(program, args, {
+      inside: (argv) => this.network.inside(this.controllerPlace, argv),
+      logPath: join(this.dir, "stranger.log"),
+    });
+    this.#strangers.add(child);
+    void child.exited.then(() => this.#strangers.delete(child));
+    return child;
   }
 
   healLinks(): void {
@@ -189,6 +205,7 @@ export class Stage {
   async renew(): Promise<void> {
     if (this.#closing !== undefined) throw new Error("the stage is closed");
     this.healLinks();
+    await this.#endStrangers();
     for (const host of this.hosts) {
       for (const role of ROLES) host.agents[role]?.signal("SIGCONT");
       await this.losePower(host);
@@ -205,11 +222,16 @@ export class Stage {
 
   async #close(): Promise<void> {
     this.healLinks();
+    await this.#endStrangers();
     const closed = await Promise.allSettled(this.hosts.map((host) => this.#closeHost(host)));
     this.network.remove();
     const failed = closed.find((each) => each.status === "rejected");
     if (failed !== undefined) throw failed.reason; // its files stay, to be looked at and swept by the next stage
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async #endStrangers(): Promise<void> {
+    await Promise.all([...this.#strangers].map((stranger) => stranger.end()));
   }
 
   async #closeHost(host: StageHost): Promise<void> {
@@ -218,7 +240,7 @@ export class Stage {
       await this.losePower(host);
       if (host.cgroup !== undefined) await removeCgroup(host.cgroup);
     } finally {
-      spawnSync("umount", ["--lazy", host.stateDir]);
+      for (const dir of [host.stateDir, host.runDir]) spawnSync("umount", ["--lazy", dir]);
     }
   }
 
@@ -228,7 +250,8 @@ export class Stage {
     const stateDir = join(dir, "state");
     const runDir = join(dir, "run");
     for (const each of [stateDir, runDir]) mkdirSync(each, { recursive: true });
-    mount(stateDir);
+    mount(stateDir, STATE_DISK);
+    mount(runDir, RUN_DISK);
     const cgroup = makeCgroup(`${PREFIX}${process.pid}-${name}`);
     for (const role of ROLES) {
       const config = this.#config({ place, role, stateDir, runDir, cgroup });
@@ -289,7 +312,9 @@ function sweep(): void {
     if (!isDead(name)) continue;
     const dir = join(tmpdir(), name);
     for (const { pid } of processesMentioning(`${dir}/`)) signal(pid, "SIGKILL");
-    for (const host of ["1", "2"]) spawnSync("umount", ["--lazy", join(dir, host, "state")]);
+    for (const host of ["1", "2"]) {
+      for (const disk of ["state", "run"]) spawnSync("umount", ["--lazy", join(dir, host, disk)]);
+    }
     rmSync(dir, { recursive: true, force: true });
   }
   if (!existsSync(CGROUPS)) return;
@@ -308,8 +333,8 @@ function isDead(name: string): boolean {
   return digits !== undefined && !existsSync(`/proc/${digits}`);
 }
 
-function mount(dir: string): void {
-  const done = spawnSync("mount", ["-t", "tmpfs", "-o", STATE_DISK, "ferry-faults", dir]);
+function mount(dir: string, options: string): void {
+  const done = spawnSync("mount", ["-t", "tmpfs", "-o", options, "ferry-faults", dir]);
   if (done.status !== 0) throw new Error(`mount: ${String(done.stderr)}`);
 }
 

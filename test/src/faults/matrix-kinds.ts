@@ -1,0 +1,225 @@
+/*
+ * What the kinds of fault must end in of which some instants stand for all: an agent that runs out of
+ * something, a monitor that breaks alone, a caller that floods, a clock that is stepped, a pump, and a
+ * tunnel where the other rows have none.
+ */
+import {
+  at,
+  cannot,
+  cut,
+  EARLY,
+  EITHER,
+  harmless,
+  leftOut,
+  only,
+  REAPED,
+  RELEASING,
+  type Row,
+  SOURCE,
+  SWITCHOVER,
+  UNRELEASED,
+} from "./cells.js";
+import { CLOCK_STEPS, type ClockStep } from "./clocks.js";
+import type { IN_TUNNELS } from "./faults.js";
+import { FLOOD_KINDS, type FloodKind } from "./flood.js";
+import type { Instant } from "./instants.js";
+import { each, pairs } from "./keys.js";
+import { ROLES, type Role } from "./stage.js";
+
+/** Cells of `row` at these instants; the others are left out. */
+function some(reason: string, row: Row, ...instants: Instant[]): Row {
+  return only(reason, Object.fromEntries(instants.map((instant) => [instant, row[instant]])));
+}
+
+const NO_CONNECTION = cannot("that monitor is not open yet");
+const NO_PUMP_YET = cannot("that pump is not started yet");
+
+const descriptors: { readonly [D in `noDescriptors:${Role}`]: Row } = {
+  // Whatever it opens to write something down is refused: it keeps what is not given away, and repeats the rest.
+  "noDescriptors:source": {
+    ...harmless,
+    ...at(EITHER, ...EARLY, ...UNRELEASED, "completed", "releasedUnsynced"),
+  },
+  "noDescriptors:destination": {
+    ...harmless,
+    ...at(EITHER, ...EARLY, ...UNRELEASED, ...RELEASING, "keeperFreed", "landingUnsynced"),
+  },
+};
+
+const sourceMonitor: Row = { ...harmless, ...at(REAPED, "sourceReaped") };
+/** Nobody hears any more that the guest is loaded: it is discarded. Once it is to land, QEMU is looked at again. */
+const destinationMonitor: Row = {
+  ...harmless,
+  ...at(NO_CONNECTION, "starting"),
+  ...at(SOURCE, "listening", ...UNRELEASED),
+  ...at(EITHER, ...RELEASING, "keeperFreed"),
+};
+const DIALLED = "dialling again is the same there as at the instants that are run";
+
+const monitors: { readonly [M in `monitor${"Lost" | "Gone"}:${Role}`]: Row } = {
+  "monitorLost:source": sourceMonitor,
+  "monitorLost:destination": destinationMonitor,
+  "monitorGone:source": some(
+    DIALLED,
+    sourceMonitor,
+    ...(["listening", "firstPage", ...SWITCHOVER, "completed", "releasedSynced"] as const),
+    "verdictTold",
+  ),
+  "monitorGone:destination": some(
+    DIALLED,
+    destinationMonitor,
+    ...(["listening", "firstPage", "completed", "keeperFreed", "landingUnsynced"] as const),
+    ...(["landingSynced", "afterCont", "afterRename"] as const),
+  ),
+};
+
+/** One of each step: Prepare, between the steps, Perform, the gate, the release, Finish, Confirm. */
+const STEPS = ["starting", "listening", "firstPage", "preSwitchover", "completed"] as const;
+const flooded = some(
+  "one instant of each step is run, and at `deviceState` the switchover's deadline passes before the flood has begun",
+  harmless,
+  ...STEPS,
+  "landingSynced",
+  "verdictTold",
+);
+
+/** Nothing is timed by a clock that can be stepped. */
+const stepped = some(
+  "no agent asks for the time of day between that instant and one that is run",
+  harmless,
+  ...(["starting", "firstPage", "completed", "landingSynced"] as const),
+);
+
+const SAME_DISK = "each disk alone is filled there, or the one before and the one after are run";
+const CONSOLE = "QEMU opens its console on that disk, which the judge reads";
+/** Refused, or there is room again before it is. */
+const runSource: Row = { ...harmless, ...at(EITHER, ...EARLY, "met") };
+const runDestination: Row = { ...harmless, ...at(EITHER, ...UNRELEASED, ...RELEASING) };
+
+const disks: { readonly [D in "full:both" | `runFull:${Role | "both"}`]: Row } = {
+  "full:both": some(
+    SAME_DISK,
+    { ...harmless, ...at(EITHER, ...EARLY, "met") },
+    ...EARLY,
+    ...([
+      "met",
+      "firstPage",
+      "completed",
+      "releasedSynced",
+      "landingUnsynced",
+      "verdictTold",
+    ] as const),
+  ),
+  "runFull:source": some(
+    SAME_DISK,
+    runSource,
+    ...EARLY,
+    ...(["met", "firstPage", "preSwitchover", "completed", "verdictTold", "sourceReaped"] as const),
+  ),
+  "runFull:destination": {
+    ...some(
+      SAME_DISK,
+      runDestination,
+      ...([
+        "listening",
+        "met",
+        "firstPage",
+        "preSwitchover",
+        "completed",
+        "releasedSynced",
+      ] as const),
+      ...(["keeperFreed", "landingSynced", "afterRename"] as const),
+    ),
+    ...at(leftOut(CONSOLE), "starting"),
+  },
+  "runFull:both": some(SAME_DISK, runDestination, "firstPage", "completed", "landingSynced"),
+};
+
+const IN_BETWEEN = "the bytes go the same way as at an instant that is run";
+const pumpKilled: Row = {
+  ...harmless,
+  ...at(NO_PUMP_YET, "starting"),
+  ...at(SOURCE, "firstPage", "preSwitchover"),
+  ...at(EITHER, "deviceState"),
+};
+const pumpFrozen: Row = {
+  ...harmless,
+  ...at(NO_PUMP_YET, "starting"),
+  ...at(EITHER, "firstPage", ...SWITCHOVER),
+};
+const PUMPED = [
+  "met",
+  "firstPage",
+  "preSwitchover",
+  "deviceState",
+  "completed",
+  "releasedSynced",
+] as const;
+const pumps: { readonly [P in `${"kill" | "freeze"}${"Source" | "Destination"}Pump`]: Row } = {
+  killSourcePump: some(IN_BETWEEN, pumpKilled, ...PUMPED, "landingSynced"),
+  freezeSourcePump: some(IN_BETWEEN, pumpFrozen, ...PUMPED, "landingSynced"),
+  killDestinationPump: some(IN_BETWEEN, pumpKilled, "listening", ...PUMPED, "landingSynced"),
+  freezeDestinationPump: some(IN_BETWEEN, pumpFrozen, "listening", ...PUMPED, "landingSynced"),
+};
+
+const STREAMED = ["firstPage", "preSwitchover", "completed", "landingSynced"] as const;
+const TUNNELLED = "a tunnel changes nothing there";
+const apart: Row = { ...harmless, ...at(EITHER, "met", "firstPage", ...SWITCHOVER) };
+const tunnels: { readonly [T in `tunnel:${(typeof IN_TUNNELS)[number]}`]: Row } = {
+  "tunnel:killController": some(TUNNELLED, cut, ...STREAMED),
+  // The pump dies with its agent, and the copy with the pump.
+  "tunnel:killSourceAgent": some(
+    TUNNELLED,
+    { ...harmless, ...at(SOURCE, ...UNRELEASED) },
+    "met",
+    ...STREAMED,
+  ),
+  "tunnel:freezeSourceAgent": some(
+    TUNNELLED,
+    { ...harmless, ...at(EITHER, "firstPage", ...SWITCHOVER) },
+    ...STREAMED,
+  ),
+  "tunnel:termSourceAgent": some(
+    TUNNELLED,
+    { ...harmless, ...at(EITHER, ...UNRELEASED) },
+    ...STREAMED,
+  ),
+  "tunnel:killDestinationAgent": some(
+    TUNNELLED,
+    { ...harmless, ...at(SOURCE, ...EARLY, ...UNRELEASED, ...RELEASING) },
+    ...STREAMED,
+  ),
+  "tunnel:freezeDestinationAgent": some(
+    TUNNELLED,
+    { ...harmless, ...at(EITHER, ...UNRELEASED, ...RELEASING) },
+    ...STREAMED,
+  ),
+  "tunnel:termDestinationAgent": some(TUNNELLED, cut, ...STREAMED),
+  "tunnel:drop:sourceDestination": some(TUNNELLED, apart, "met", ...STREAMED),
+  "tunnel:reset:sourceDestination": some(
+    TUNNELLED,
+    { ...apart, ...at(SOURCE, "firstPage", "preSwitchover") },
+    "met",
+    ...STREAMED,
+  ),
+  "tunnel:bytes:sourceDestination": some(TUNNELLED, apart, "met", ...STREAMED),
+};
+
+type Kinds =
+  | keyof typeof descriptors
+  | keyof typeof monitors
+  | keyof typeof disks
+  | keyof typeof pumps
+  | keyof typeof tunnels
+  | `flood:${FloodKind}:${Role}`
+  | `clock:${ClockStep}:${Role}`;
+
+export const kinds: { readonly [K in Kinds]: Row } = {
+  ...descriptors,
+  ...monitors,
+  ...each(pairs(pairs(["flood"], FLOOD_KINDS), ROLES), () => flooded),
+  ...each(pairs(pairs(["clock"], CLOCK_STEPS), ROLES), () => stepped),
+  ...disks,
+  ...pumps,
+  ...tunnels,
+};
