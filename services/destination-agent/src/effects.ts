@@ -9,7 +9,6 @@ import type { DestinationEffect } from "@ferry/protocol";
 import {
   commandLine,
   cont,
-  isShort,
   launchQemu,
   look,
   lookIncoming,
@@ -20,6 +19,7 @@ import {
   watchIncoming,
   writePskFile,
 } from "@ferry/qemu";
+import { isShort } from "@ferry/qmp";
 import { StoreUnwritable } from "@ferry/store";
 import { startTunnel } from "@ferry/tunnel";
 import type { Arrival } from "./arrival.js";
