@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 need_host_programs
 need openssl openssl
 need promtool prometheus
+need haproxy haproxy
 need_container_programs
 # The controller in Python is somebody else's client library, so it is tested with Debian's own Python.
 [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import grpc, grpc_tools' 2>/dev/null ||

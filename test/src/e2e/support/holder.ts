@@ -21,10 +21,11 @@ export class Holder {
     this.#exited = new Promise((resolve) => this.#process.once("exit", () => resolve()));
   }
 
-  prepare(steps: Steps, change: Partial<PrepareOpen> = {}): void {
+  /** `through`: the address to dial, if it is not the agent's own. */
+  prepare(steps: Steps, change: Partial<PrepareOpen> = {}, through?: string): void {
     const open = Buffer.from(PrepareOpen.encode(steps.opening(change)).finish());
     const order: Order = {
-      address: steps.to.client.destination.address,
+      address: through ?? steps.to.client.destination.address,
       open: open.toString("base64"),
     };
     this.#process.send(order);
