@@ -26,6 +26,10 @@ export function usualPort(role: AgentRole): number {
 
 /** A host's id is part of its agents' ids and of its certificate's name. */
 const HOST_ID = /^[a-z0-9][a-z0-9.-]{0,63}$/;
+export function isHostId(text: string): boolean {
+  return HOST_ID.test(text);
+}
+
 const HOST_AND_PORT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/;
 /** Node.js cannot hold a timer longer than this. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -274,6 +278,6 @@ function isCollector(text: string): boolean {
 
 function hostIdOf(name: string): string {
   const hostId = name.toLowerCase();
-  if (HOST_ID.test(hostId)) return hostId;
+  if (isHostId(hostId)) return hostId;
   throw new Error(`host_id: this machine's name (${name}) cannot be a host id: set host_id`);
 }

@@ -2,7 +2,7 @@ export { type AgentServer, type AgentServerOptions, serve } from "./agent-server
 export { type CallIds, callIdsOf } from "./call-ids.js";
 export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";
-export { type AgentRole, agentIdOf, type Config, splitAddress } from "./config.js";
+export { type AgentRole, agentIdOf, type Config, isHostId, splitAddress } from "./config.js";
 export { loadConfig, parseConfig } from "./config-file.js";
 export { ConfigWatch } from "./config-watch.js";
 export { DiskHealth } from "./disk-health.js";

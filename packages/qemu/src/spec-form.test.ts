@@ -139,6 +139,12 @@ for (const [why, path] of Object.entries(badPaths)) {
   });
 }
 
+test("a list that is too long is told as that, and not looked through: that may take minutes", () => {
+  const disks = many(17, () => sampleDisk({ diskId: "", path: "/same" }));
+  const nics = many(9, () => sampleNic({ nicId: "", mac: "" }));
+  assert.deepEqual(fields({ disks, nics }), ["disks", "nics"]);
+});
+
 test("every problem is told, not only the first", () => {
   assert.deepEqual(
     fields({ guestId: "", vcpus: 0, memoryBytes: 1, nics: [sampleNic({ mac: "", nicId: "" })] }),

@@ -8,6 +8,7 @@ import { type Blocker, Fault, type GuestDescription } from "@ferry/contract";
 import { checkPaths, compareCpu, type GuestSpec } from "@ferry/qemu";
 import { isShort } from "@ferry/qmp";
 import type { Arrivals } from "./arrivals.js";
+import { checkDescription } from "./description-form.js";
 import type { Host } from "./host.js";
 import { placeFor } from "./networks.js";
 
@@ -36,10 +37,8 @@ export function candidateOf(
   { transport, network, caller }: Pick<Candidate, "transport" | "network" | "caller">,
 ): Candidate {
   if (description === undefined) throw invalid("description", "the guest, as Begin described it");
+  checkDescription(description);
   const { sourceAgentId, sourceHostId } = description;
-  if (sourceAgentId !== `${sourceHostId}/source` || sourceHostId === "") {
-    throw invalid("description.source_agent_id", `"${sourceHostId}/source" is wanted`);
-  }
   const accelerator = fromWireAccelerator(description.accelerator, "description.accelerator");
   if (accelerator === "auto") {
     throw invalid("description.accelerator", "the accelerator the guest runs under is wanted");
