@@ -1,4 +1,5 @@
 export { type AgentServer, type AgentServerOptions, serve } from "./agent-server.js";
+export { watchAudit } from "./audit-watch.js";
 export { type CallIds, callIdsOf } from "./call-ids.js";
 export { Certificates, certificatesOf } from "./certificates.js";
 export { Changes } from "./changes.js";

@@ -127,6 +127,12 @@ export function makeMetrics({
       labelNames: ["role"] as const,
       registers,
     }),
+    auditChanged: new Gauge({
+      name: "ferry_audit_log_changed",
+      help: "Is 1 if the audit log on disk is not as this agent wrote it, as it was last looked at: at the start, and every hour.",
+      labelNames: ["role"] as const,
+      registers,
+    }),
     conflicts: new Counter({
       name: "ferry_conflicts_total",
       help: "Times the other side's word cannot be true beside ours: after a wrong override two copies may run.",
@@ -249,6 +255,7 @@ export function makeMetrics({
     metrics.peerSilent,
     metrics.stateUnwritable,
     metrics.stateHung,
+    metrics.auditChanged,
   ]) {
     gauge.set({ role }, 0);
   }

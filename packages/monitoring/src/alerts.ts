@@ -248,6 +248,14 @@ const AGENTS: readonly Alert[] = [
       "The file was changed on disk and cannot be used, so the one before it stays in force.",
   },
   {
+    name: "FerryAuditLogChanged",
+    severity: "warning",
+    expr: "max by (job, instance) (ferry_audit_log_changed) > 0",
+    summary: "The audit log of {{ $labels.instance }} is not as it was written",
+    description:
+      "A line of it was changed, added or taken out, or the file was taken away: what it says of overrides, sweeps and killed guests proves nothing.",
+  },
+  {
     name: "FerryPlaintext",
     severity: "warning",
     expr: "max by (job, instance) (ferry_plaintext) > 0",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -61,4 +61,45 @@ test("a torn last line is kept, and the log goes on after it", async () => {
     (await readAudit(path)).map(({ reason }) => reason),
     ["one", "two"],
   );
+});
+
+test("a log that was changed is noticed by the agent that writes it, and one that was not is whole", async (t) => {
+  const path = await written("checked", ["one", "two\u2028\r\nthree"]);
+  await appendFile(path, '{"at":"20'); // as a crash leaves it
+  const log = await AuditLog.open(directory, "checked");
+  t.after(() => log.close());
+  assert.equal(await log.check(), undefined);
+  await log.append(entry("four"));
+  assert.equal(await log.check(), undefined);
+  const whole = await readFile(path, "utf8");
+
+  await writeFile(path, whole.replace("one", "0ne"));
+  assert.match((await log.check()) ?? "", /line 2 does not follow/);
+  await writeFile(path, whole.replace("four", "f0ur"));
+  assert.match((await log.check()) ?? "", /its end is not what/);
+  await writeFile(path, whole);
+  assert.equal(await log.check(), undefined);
+
+  await truncate(path, Buffer.byteLength(whole.slice(0, whole.lastIndexOf('{"at"'))));
+  assert.match((await log.check()) ?? "", /its end is not what/);
+  await log.append(entry("five"));
+  assert.match((await log.check()) ?? "", /line 4 does not follow/);
+});
+
+test("nothing is written into a log that was taken away; a new one says so in its first line", async (t) => {
+  const log = await AuditLog.open(directory, "away");
+  t.after(() => log.close());
+  const path = join(directory, "audit.away.log");
+  await log.append(entry("one"));
+  await rename(path, `${path}.1`);
+  assert.match((await log.check()) ?? "", /taken away/);
+  await Promise.all([log.append(entry("two")), log.append(entry("three"))]);
+  const entries = await readAudit(path);
+  assert.deepEqual(
+    entries.map(({ what, reason }) => (what === "begun" ? what : reason)),
+    ["begun", "two", "three"],
+  );
+  assert.match(entries[0]?.reason ?? "", /taken away; .*[0-9a-f]{64}$/);
+  assert.equal((await readAudit(`${path}.1`)).length, 1);
+  assert.equal(await log.check(), undefined);
 });

@@ -31,6 +31,7 @@ import {
   takeHostName,
   tellBuild,
   tunnelSecurity,
+  watchAudit,
 } from "@ferry/agent-kit";
 import {
   AgentServiceService,
@@ -109,6 +110,7 @@ export async function startDestinationAgent(
     await takeHostName({ ...config, log, disk: health.disk });
     const audit = await AuditLog.open(config.stateDir, "destination");
     undo.push(() => audit.close());
+    undo.push(watchAudit({ audit, role: "destination", log, metrics }));
     const traces = await openTraces(config, { agentId, log });
     undo.push(() => traces.close());
     const keeperPath = await installKeeper(config.runDir);

@@ -32,6 +32,7 @@ import {
   takeHostName,
   tellBuild,
   tunnelSecurity,
+  watchAudit,
 } from "@ferry/agent-kit";
 import {
   AgentServiceService,
@@ -110,6 +111,7 @@ export async function startSourceAgent(
     await takeHostName({ ...config, log, disk: health.disk });
     const audit = await AuditLog.open(config.stateDir, "source");
     undo.push(() => audit.close());
+    undo.push(watchAudit({ audit, role: "source", log, metrics }));
     const traces = await openTraces(config, { agentId, log });
     undo.push(() => traces.close());
     const keeperPath = await installKeeper(config.runDir);

@@ -443,6 +443,19 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       },
     },
   },
+  FerryAuditLogChanged: {
+    fires: {
+      series: { [`ferry_audit_log_changed{${AT},role="source"}`]: "0 1x6" },
+      at: "1m",
+      labels: HERE,
+    },
+    quiet: {
+      "it is as it was": {
+        series: { [`ferry_audit_log_changed{${AT},role="source"}`]: "0x6" },
+        at: "1m",
+      },
+    },
+  },
   FerryPlaintext: {
     fires: { series: { [`ferry_plaintext{${AT}}`]: "1x400" }, at: "61m", labels: HERE },
     quiet: { "it speaks TLS": { series: { [`ferry_plaintext{${AT}}`]: "0x400" }, at: "61m" } },
