@@ -116,6 +116,38 @@ test("an agent has no right that it does not use, and shares nothing with a seco
   }
 });
 
+test("no container keeps a capability that it does not use, and least of all a privileged one", () => {
+  for (const overlay of OVERLAYS) {
+    const { containers, initContainers } = daemonSetOf(overlay).spec.template.spec;
+    for (const { name, command, securityContext } of [...initContainers, ...containers]) {
+      const added = securityContext.capabilities.add ?? [];
+      assert.deepEqual(
+        added,
+        name === "prepare-host" ? ["DAC_OVERRIDE"] : [],
+        `${overlay}: ${name}`,
+      );
+      assert.deepEqual(securityContext.capabilities.drop, ["ALL"], `${overlay}: ${name}`);
+      if (securityContext.privileged !== true) continue;
+      // containerd gives it all of them, whatever `drop` says, so it is on its own here.
+      const kept = ["-all", ...added.map((each) => `+${each.toLowerCase()}`)].join(",");
+      const dropping = ["setpriv", `--bounding-set=${kept}`, "--inh-caps=-all", "--no-new-privs"];
+      assert.deepEqual(command.slice(0, dropping.length), dropping, `${overlay}: ${name}`);
+    }
+  }
+});
+
+test("what a privileged container runs is what it runs without", () => {
+  const programs = (overlay: string) => {
+    const { containers, initContainers } = daemonSetOf(overlay).spec.template.spec;
+    const ours = [...initContainers, ...containers].filter(({ name }) => name !== "certificates");
+    return ours.map(({ command }) => {
+      const first = command.findIndex((word) => word.startsWith("ferry-"));
+      return command.slice(first);
+    });
+  };
+  assert.deepEqual(programs("kvm"), programs("secret"));
+});
+
 test("a CA that cert-manager renews still vouches for what it signed before", () => {
   const isCa = ({ each }: { each: Manifest }) =>
     each.kind === "Certificate" && (each.spec as { isCA?: boolean }).isCA === true;
@@ -145,9 +177,21 @@ test("the agents' files are good configurations, and agree with the pod about po
     assert.equal(container?.readinessProbe.grpc.port, ports?.[1]);
     assert.equal(container?.livenessProbe.grpc.port, ports?.[1]);
     assert.equal(container?.livenessProbe.grpc.service, "ferry.liveness");
+    // An agent that hangs does not drain: it, and its tethers, are not given the pod's patience.
+    assert.ok((container?.livenessProbe.terminationGracePeriodSeconds ?? Infinity) <= 10, role);
     assert.ok(pod.terminationGracePeriodSeconds * 1000 >= config.timeouts.drainMs + 10_000, role);
   }
 });
+
+interface Program {
+  readonly name: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly securityContext: {
+    readonly privileged?: boolean;
+    readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] };
+  };
+}
 
 /** What this test reads of it. */
 interface Agents {
@@ -159,18 +203,16 @@ interface Agents {
         readonly hostNetwork: boolean;
         readonly automountServiceAccountToken: boolean;
         readonly terminationGracePeriodSeconds: number;
-        readonly initContainers: readonly { readonly image: string }[];
-        readonly containers: readonly {
-          readonly name: string;
-          readonly image: string;
-          readonly securityContext: unknown;
+        readonly initContainers: readonly Program[];
+        readonly containers: readonly (Program & {
           readonly ports: readonly { readonly containerPort: number }[];
           readonly readinessProbe: { readonly grpc: { readonly port: number } };
           readonly livenessProbe: {
             readonly grpc: { readonly port: number; readonly service: string };
+            readonly terminationGracePeriodSeconds?: number;
           };
           readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
-        }[];
+        })[];
       };
     };
   };
