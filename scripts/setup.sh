@@ -16,6 +16,8 @@ command -v node >/dev/null || stop "Node.js 20.11 or newer is needed: https://no
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 11) ? 0 : 1)' ||
   stop "Node.js 20.11 or newer is needed, and this is $(node --version)."
 
+[ -w . ] || stop "You may not write into $(pwd), and building does. Clone Ferry into a folder of your own."
+
 # Runs a step with its output kept back; shows the end of it only if the step fails.
 quietly() {
   ferry_log=$(mktemp)

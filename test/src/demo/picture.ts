@@ -3,7 +3,7 @@
 const WIDTH = 24;
 
 /** Whether lines can be written over. */
-const live = process.stdout.isTTY === true;
+const live = process.stdout.isTTY === true && process.env.TERM !== "dumb";
 let unfinished = false;
 
 export function print(line = ""): void {

@@ -2,7 +2,7 @@
  * What the demonstration plays on: two hosts with their agents, and one guest that counts. A real Linux
  * where it can be made, the tiny test guest otherwise.
  */
-import { writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { GuestSpec } from "@ferry/contract";
 import { type LinuxGuest, linuxGuest, readLinux } from "../guests/linux.js";
@@ -25,7 +25,8 @@ export interface Stage {
 
 interface Kind {
   readonly words: string;
-  readonly spec: GuestSpec;
+  /** `folder` is the demonstration's own. */
+  spec(folder: string): GuestSpec;
   readonly folders: readonly string[];
   count(text: string): number;
 }
@@ -56,7 +57,7 @@ export async function setUp(opened: (hosts: Hosts) => void): Promise<Stage> {
   writeFileSync(hostsFile, JSON.stringify(file, null, 2)); // every JSON text is YAML
   const [one] = hosts.pair;
   const guest = await timed(`Booting ${kind.words} on ${one.name}`, async () => {
-    const started = await TestGuest.start(one, kind.spec);
+    const started = await TestGuest.start(one, kind.spec(hosts.dir));
     await until("the guest to count", () => kind.count(started.consoles.text()) >= 10, 60_000);
     return started;
   });
@@ -73,14 +74,22 @@ async function kindOfGuest(): Promise<Kind> {
     );
     const spec = tickerSpec(GUEST_ID, { hz: 20, ram: 48, dirty: 8 });
     const count = (text: string) => readTicker(text).ticks;
-    return { words: "a tiny guest that counts", spec, folders: [tickerFolder], count };
+    return { words: "a tiny guest that counts", spec: () => spec, folders: [tickerFolder], count };
   }
   return {
     words: "a Linux guest that counts",
-    spec: linuxSpec(GUEST_ID, linux),
+    spec: (folder) => linuxSpec(GUEST_ID, { ...linux, initrdPath: ramdiskIn(folder, linux) }),
     folders: [dirname(linux.kernelPath)],
     count: (text) => readLinux(text).count,
   };
+}
+
+/** Clones lie in folders of any name, and a ramdisk's path may not have a space. */
+function ramdiskIn(folder: string, { initrdPath }: LinuxGuest): string {
+  if (!initrdPath.includes(" ")) return initrdPath;
+  const copy = join(folder, "initrd");
+  copyFileSync(initrdPath, copy);
+  return copy;
 }
 
 /** Says what is being done, and how long it took. */
