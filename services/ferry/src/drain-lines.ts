@@ -2,7 +2,7 @@
 import type { DrainPlan, DrainReport, LeftGuest, Obstacle } from "@ferry/client";
 import { blockerLine } from "./failure.js";
 import { table } from "./table.js";
-import { formatBytes, formatDuration } from "./units.js";
+import { count, formatBytes, formatDuration } from "./units.js";
 
 export function planLines(plan: DrainPlan): string[] {
   const { from, moves, left, targets, parallel, takesMs, arriving } = plan;
@@ -44,7 +44,10 @@ export function planLines(plan: DrainPlan): string[] {
     ),
   );
   lines.push(...leftLines(from, left));
-  if (arriving > 0) lines.push(`${arriving} guests are on their way to ${from}: they follow`);
+  if (arriving > 0)
+    lines.push(
+      `${count(arriving, "guest")} ${arriving === 1 ? "is on its" : "are on their"} way to ${from}, and moved after that`,
+    );
   const time = `about ${formatDuration(takesMs)}`;
   lines.push(
     moves.length === 0
@@ -98,8 +101,4 @@ export function reportLines(report: DrainReport): string[] {
     ...next.map((each) => `next: ${each}`),
   );
   return lines;
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

@@ -4,6 +4,7 @@
  */
 import type { DrainEvent, DrainProgress, DrainState, Moving } from "@ferry/client";
 import cliProgress from "cli-progress";
+import { barLine, columnsOf } from "./bar.js";
 import { leftLines, obstacleLine, planLines } from "./drain-lines.js";
 import type { Shell } from "./shell.js";
 import { formatDuration, formatRate } from "./units.js";
@@ -99,15 +100,13 @@ export class DrainView {
   #begin(): void {
     if (!this.shell.live || this.#bars !== undefined) return;
     this.#bars = new cliProgress.MultiBar({
-      format: "{bar} {percentage}%  {name}",
-      barCompleteChar: "█",
-      barIncompleteChar: "░",
-      barsize: 24,
+      format: (_options, { progress }, { parts }: { parts: readonly string[] }) =>
+        barLine(progress, parts, columnsOf(process.stderr)),
       hideCursor: true,
       gracefulExit: false, // an interrupt is ours
       stream: process.stderr,
     });
-    this.#total = this.#bars.create(100, 0, { name: "all" });
+    this.#total = this.#bars.create(100, 0, { parts: ["all"] });
   }
 
   #progress(progress: DrainProgress): void {
@@ -117,15 +116,14 @@ export class DrainView {
     const parts = [`${moved} of ${guests} moved`, `${moving.length} moving`, `${waiting} waiting`];
     if (left > 0) parts.push(`${left} left`);
     const eta = state === "running" ? `ETA ${formatDuration(etaMs)}` : state;
-    const name = `${parts.join(", ")}  ${eta}`;
     if (this.#bars === undefined) {
       if (ratio - this.#shown < LINE_EVERY && ratio < 1) return;
       if (this.#shown >= 1) return;
       this.#shown = ratio;
-      this.#note(`${percent}%  ${name}`);
+      this.#note(`${percent}%  ${parts.join(", ")}  ${eta}`);
       return;
     }
-    this.#total?.update(percent, { name });
+    this.#total?.update(percent, { parts: [parts[0] ?? "", eta, ...parts.slice(1)] });
     this.#each(moving);
   }
 
@@ -137,12 +135,12 @@ export class DrainView {
       this.#moving.delete(guestId);
     }
     for (const { guestId, to, phase, ratio, transferBytesPerSecond } of moving) {
-      const speed = transferBytesPerSecond > 0 ? `  ${formatRate(transferBytesPerSecond)}` : "";
-      const name = `${guestId} → ${to}  ${phase || "beginning"}${speed}`;
-      const bar = this.#moving.get(guestId) ?? this.#bars?.create(100, 0, { name });
+      const speed = transferBytesPerSecond > 0 ? formatRate(transferBytesPerSecond) : "";
+      const parts = [`${guestId} → ${to}`, speed, phase || "beginning"];
+      const bar = this.#moving.get(guestId) ?? this.#bars?.create(100, 0, { parts });
       if (bar === undefined) continue;
       this.#moving.set(guestId, bar);
-      bar.update(Math.floor(ratio * 100), { name });
+      bar.update(Math.floor(ratio * 100), { parts });
     }
   }
 

@@ -28,6 +28,11 @@ export async function at<T>(where: string, call: Promise<T>): Promise<T> {
   }
 }
 
+/** Why an agent told nothing: it refused, or it was not reached. */
+export function silenceOf(error: unknown): string {
+  return `${readFault(error) === undefined ? "did not answer" : "refused"}: ${wordsOf(error)}`;
+}
+
 /** Lines for people. */
 export function explain(error: unknown): string[] {
   const fault = faultIn(error);

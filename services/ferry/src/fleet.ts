@@ -1,7 +1,7 @@
 /* The hosts of the hosts file, connected when they are needed, and guests found among them. */
-import { connectHost, type Host, wordsOf } from "@ferry/client";
+import { connectHost, type Host } from "@ferry/client";
 import type { Guest } from "@ferry/contract";
-import { Failure } from "./failure.js";
+import { Failure, silenceOf } from "./failure.js";
 import type { HostsFile } from "./hosts-file.js";
 
 /** How long a host may take to say which guests it has, in milliseconds. */
@@ -10,6 +10,7 @@ const LOOK_MS = 10_000;
 /** A host that could not be asked. */
 export interface Unheard {
   readonly host: string;
+  /** "did not answer: …" or "refused: …" */
   readonly why: string;
 }
 
@@ -56,7 +57,7 @@ export class Fleet {
           const guests = await this.host(host).guests.list({ timeoutMs: LOOK_MS });
           residences.push(...guests.map((guest) => ({ host, guest })));
         } catch (error) {
-          unheard.push({ host, why: wordsOf(error) });
+          unheard.push({ host, why: silenceOf(error) });
         }
       }),
     );
@@ -76,9 +77,9 @@ export class Fleet {
         "One of them is likely an old copy of a migration that is not settled: see `ferry watch`. Name the host you mean.",
       );
     }
-    const deaf = unheard.map(({ host, why }) => `\n  ${host} did not answer: ${why}`).join("");
+    const deaf = unheard.map(({ host, why }) => `\n  ${host} ${why}`).join("");
     throw new Failure(
-      `no guest ${guestId} on any host that answered${deaf}`,
+      `no guest ${guestId} on any host${deaf === "" ? "" : " that answered"}${deaf}`,
       deaf === ""
         ? "See `ferry guests`."
         : "It may live on a host that did not answer: try again, or name it.",

@@ -90,7 +90,7 @@ describe("help", () => {
       assert.equal(code, 0);
       assert.match(out, /\n\n[A-Z][\s\S]*\.\n/);
       assert.match(out, new RegExp(`Example:\n(.*\n)*  ferry ${command}`));
-      assert.match(out, /Exit codes:\n {2}0 {2}done/);
+      assert.match(out, /Exit codes:\n {2}0 {2}\w[\s\S]*\n {2}1 {2}\w/);
     });
   }
 });
@@ -125,6 +125,9 @@ describe("wrong usage", () => {
     [["drain", "a"], /required option '--to <hosts...>'/],
     [["drain", "a", "--to", "b", "--parallel", "0"], /1 or more/],
     [["migrate", "vm1", "--to", "b", "--downtime", "300"], /e\.g\. "300ms"/],
+    [["migrate", "vm1", "--to", "b", "--downtime", "2m"], /a time from 1ms to 60s is wanted/],
+    [["migrate", "vm1", "--to", "b", "--heartbeat", "0s"], /a time from 1ms to 576h/],
+    [["migrate", "vm1"], /next: ferry migrate --help tells how/],
     [
       ["migrate", "vm1", "--to", "b", "--transport", "pigeon"],
       /Allowed choices are direct, tunnel/,
@@ -213,8 +216,9 @@ describe("guests", () => {
     const names = json.out
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line).guest.guestId);
-    assert.deepEqual(names, ["vm1", "vm2"]);
+      .map((line) => JSON.parse(line).guest)
+      .map(({ guestId, state }) => `${guestId} ${state}`);
+    assert.deepEqual(names, ["vm1 running", "vm2 running"]);
   });
 
   test("a host that does not answer is named, and the exit code tells", async () => {
@@ -250,6 +254,12 @@ describe("guests", () => {
       (await run("stop", "vm1", "--grace", "1s", ...flags)).out,
       "vm1 on a powered itself down\n",
     );
+    const stopped = await run("stop", "vm1", "--json", ...flags);
+    assert.deepEqual(JSON.parse(stopped.out), {
+      host: "a",
+      guestId: "vm1",
+      outcome: "powered_down",
+    });
     const lost = await run("stop", "vm8", ...flags);
     assert.equal(lost.code, 1);
     assert.match(lost.err, /no guest vm8 on any host[\s\S]*next: See `ferry guests`/);
@@ -513,15 +523,19 @@ describe("looking", () => {
     const { says } = start(["watch", "vm1", "--hosts", hosts]);
     await says("vm1 source@a performing");
     agents.close();
-    await says(`host a: ${source} does not answer: `);
+    await says(`host a: ${source} did not answer: `);
     fakes.push(await new FakeAgents({ finish: ["pending"] }).listen(undefined, source));
     await says(`host a: ${source} answers again`);
   });
 
-  test("info shows every agent", async () => {
-    const { hosts } = await fleet({});
-    const { code, out } = await run("info", "a", "--hosts", hosts);
-    assert.equal(code, 0);
+  test("info shows every agent, and says which of them is not who was meant", async () => {
+    const { hosts } = await fleet({}); // whose destination at a is b's
+    const { code, out, err } = await run("info", "a", "--hosts", hosts);
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /^host a: 127\.0\.0\.1:[0-9]+ is b\/destination, and a\/destination was meant\nnext: Correct .*\n$/,
+    );
     assert.match(out, /a\/source at 127\.0\.0\.1:[0-9]+\n {2}ferry 0\.1\.0/);
     assert.match(out, /\n {2}limits\n {4}at once {4}8 guests arriving; 8 guests leaving\n/);
   });

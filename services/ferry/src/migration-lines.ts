@@ -19,13 +19,21 @@ export function migrationLine(seen: Seen): string {
   );
 }
 
+/** What a narrow terminal cuts off first stands last; those under way stand below those that have ended. */
 export function migrationTable(all: readonly Seen[]): string {
   const order = ({ migration }: Seen) =>
     `${migration.guestId} ${migration.migrationId} ${migration.role}`;
-  const rows = [...all].sort((a, b) => order(a).localeCompare(order(b)));
+  const rows = [...all].sort(
+    (a, b) =>
+      Number(b.migration.settled) - Number(a.migration.settled) || order(a).localeCompare(order(b)),
+  );
   return table(
-    ["MIGRATION", "GUEST", "END", "PHASE", "VERDICT", "COPY", "NOTE", "HOST"],
-    rows.map((seen) => [...cells(seen), seen.host]),
+    ["GUEST", "END", "HOST", "PHASE", "COPY", "VERDICT", "MIGRATION", "NOTE"],
+    rows.map((seen) => {
+      const [id = "", guest = "", end = "", phase = "", verdict = "", copy = "", note = ""] =
+        cells(seen);
+      return [guest, end, seen.host, phase, copy, verdict, id, note];
+    }),
   );
 }
 
@@ -48,9 +56,4 @@ function cells({ migration }: Seen): string[] {
     copy,
     note || "-",
   ];
-}
-
-/** A line that does not wrap. */
-export function shorten(line: string, width: number): string {
-  return line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line;
 }

@@ -5,6 +5,7 @@
  */
 import type { MigrationEvent, ProgressNow } from "@ferry/client";
 import cliProgress from "cli-progress";
+import { barLine, columnsOf } from "./bar.js";
 import type { Shell } from "./shell.js";
 import { formatBytes, formatDuration, formatRate } from "./units.js";
 
@@ -35,6 +36,8 @@ const TOLD: ReadonlySet<string> = new Set([
 export class MigrationView implements View {
   readonly #phases = { source: "", destination: "" };
   #bar: cliProgress.SingleBar | undefined;
+  /** What was last told of the copy. */
+  #copy: readonly string[] = [];
   #shown = -1;
 
   constructor(
@@ -47,15 +50,13 @@ export class MigrationView implements View {
     this.shell.note(title);
     if (!this.shell.live) return;
     this.#bar = new cliProgress.SingleBar({
-      format: "{bar} {percentage}%  {speed}  {left} left  ETA {remaining}  {phase}",
-      barCompleteChar: "█",
-      barIncompleteChar: "░",
-      barsize: 30,
+      format: (_options, { progress }, { parts }: { parts: readonly string[] }) =>
+        barLine(progress, parts, columnsOf(process.stderr)),
       hideCursor: true,
       gracefulExit: false, // the first interrupt ends the migration, not the bar
       stream: process.stderr,
     });
-    this.#bar.start(100, 0, { speed: "-", left: "-", remaining: "-", phase: "beginning" });
+    this.#bar.start(100, 0, { parts: ["beginning"] });
   }
 
   show(event: MigrationEvent): void {
@@ -67,7 +68,7 @@ export class MigrationView implements View {
       case "phase":
         this.#phases[event.role] = event.phase;
         if (this.#bar === undefined) this.note(`${event.role}: ${event.phase}`);
-        else this.#bar.update({ phase: this.#phase() });
+        else this.#bar.update({ parts: [...this.#copy, this.#phase()] });
         return;
       case "progress":
         this.#progress(event.progress);
@@ -93,12 +94,8 @@ export class MigrationView implements View {
     const remaining = etaMs === undefined ? "unknown" : formatDuration(etaMs);
     const percent = Math.floor(ratio * 100);
     if (this.#bar !== undefined) {
-      this.#bar.update(percent, {
-        speed,
-        left,
-        remaining,
-        phase: `${this.#phase()}, pass ${iteration}`,
-      });
+      this.#copy = [`ETA ${remaining}`, speed, `${left} left`, `pass ${iteration}`];
+      this.#bar.update(percent, { parts: [...this.#copy, this.#phase()] });
       return;
     }
     if (ratio - this.#shown < LINE_EVERY && ratio < 1) return;

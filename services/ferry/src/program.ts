@@ -35,8 +35,9 @@ export function ferry(shell: Shell, hosts: string | undefined): Command {
       parseTraceparent,
     )
     .version(`ferry ${VERSION}`, "-V, --version", "prints this command's version")
+    .helpOption("-h, --help", "says this")
+    .helpCommand("help [command]", "says how to use a command")
     .exitOverride()
-    .showHelpAfterError("(ferry --help, or ferry COMMAND --help, tells how)")
     .addHelpText(
       "after",
       `
@@ -65,7 +66,15 @@ ${EXIT_HELP}`,
   ]) {
     add(program, shell);
   }
+  teach(program);
   return program;
+}
+
+/** Whoever used a command wrongly is told of that command's own help. */
+function teach(command: Command, before = ""): void {
+  const name = `${before}${command.name()}`;
+  command.showHelpAfterError(`next: ${name} --help tells how.`);
+  for (const each of command.commands) teach(each, `${name} `);
 }
 
 function parseTraceparent(text: string): string {

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { Fleet } from "./fleet.js";
 import { locateHostsFile, readHostsFile } from "./hosts-file.js";
+import { plain } from "./plain.js";
 
 export interface Shell {
   print(text: string): void;
@@ -9,8 +10,10 @@ export interface Shell {
   note(text: string): void;
   /** One JSON object, one line. */
   json(value: unknown): void;
-  /** Whether a person watches stderr. */
+  /** Whether a person watches stderr, on a terminal that can be written over. */
   readonly live: boolean;
+  /** The same of stdout. */
+  readonly drawable: boolean;
   /** Aborted once nobody reads what is printed any more. For what would go on for ever. */
   readonly unread: AbortSignal;
   exit(code: number): void;
@@ -25,16 +28,16 @@ export const SHELL: Shell = {
   print: (text) => void process.stdout.write(`${text}\n`),
   note: (text) => void process.stderr.write(`${text}\n`),
   json: (value) => void process.stdout.write(`${JSON.stringify(value, plain)}\n`),
-  live: process.stderr.isTTY === true,
+  live: canDraw(process.stderr),
+  drawable: canDraw(process.stdout),
   unread: reader.signal,
   exit: (code) => {
     process.exitCode = code;
   },
 };
 
-/** 64-bit numbers travel as strings, as protobuf's JSON has them; bytes as base64. */
-function plain(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
+function canDraw(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && process.env.TERM !== "dumb";
 }
 
 /** Runs something with the hosts file's hosts, and hangs up afterwards. */

@@ -6,6 +6,7 @@ import {
   formatDuration,
   parseBytes,
   parseCount,
+  parseDowntime,
   parseDuration,
   parseRate,
   parseTimeout,
@@ -50,6 +51,12 @@ test("a time limit is at least a millisecond and at most 24 days", () => {
   assert.equal(parseTimeout("10m"), 600_000);
   assert.equal(parseTimeout("576h"), 2_073_600_000);
   for (const text of ["0s", "577h"]) assert.throws(() => parseTimeout(text), /24 days/, text);
+});
+
+test("a blackout is at least a millisecond and at most a minute", () => {
+  assert.equal(parseDowntime("300ms"), 300);
+  assert.equal(parseDowntime("60s"), 60_000);
+  for (const text of ["0s", "61s"]) assert.throws(() => parseDowntime(text), /1ms to 60s/, text);
 });
 
 test("numbers are shown short", () => {

@@ -57,9 +57,18 @@ export function parseDuration(text: string): number {
 
 /** As parseDuration, from 1 ms to 24 days. */
 export function parseTimeout(text: string): number {
+  return within(text, TIMEOUT_MAX_MS, "576h (24 days)");
+}
+
+/** As parseDuration, from 1 ms to a minute: no agent lets a guest stand still for longer. */
+export function parseDowntime(text: string): number {
+  return within(text, 60_000, "60s");
+}
+
+function within(text: string, mostMs: number, most: string): number {
   const ms = parseDuration(text);
-  if (ms >= 1 && ms <= TIMEOUT_MAX_MS) return ms;
-  throw new InvalidArgumentError("a time from 1ms to 576h (24 days) is wanted");
+  if (ms >= 1 && ms <= mostMs) return ms;
+  throw new InvalidArgumentError(`a time from 1ms to ${most} is wanted`);
 }
 
 export function parseCount(text: string): number {
@@ -81,6 +90,11 @@ export function formatBytes(bytes: number): string {
 
 export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
+}
+
+/** "1 guest", "3 guests" */
+export function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 /** "12 ms", "3.2 s", "2 min 5 s" */

@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline";
 import { type Agent, connectHost, type Host } from "@ferry/client";
 import { type Command, Option } from "commander";
-import { EXIT_HELP } from "../exit.js";
+import { PLAIN_EXIT_HELP } from "../exit.js";
 import { at, Failure } from "../failure.js";
 import type { Fleet } from "../fleet.js";
 import { type Callable, Contract, short } from "../proto.js";
@@ -59,7 +59,7 @@ Example:
   ferry call Begin '{"migration_id":"0b7d3f6e-5a51-4c6f-9c1d-6f6d3ad7c1a4","guest_id":"vm1","validate_only":true}' --host a
   ferry call ListMigrations --host b --agent destination
 
-${EXIT_HELP}`,
+${PLAIN_EXIT_HELP}`,
     )
     .action(async (name: string, json: string, flags: Flags, command: Command) => {
       const contract = new Contract();

@@ -9,7 +9,7 @@ import {
   writeCertificates,
   writeMore,
 } from "../certificate-files.js";
-import { EXIT_HELP } from "../exit.js";
+import { PLAIN_EXIT_HELP } from "../exit.js";
 import { Failure } from "../failure.js";
 import type { Shell } from "../shell.js";
 import { parseCount } from "../units.js";
@@ -76,7 +76,7 @@ Keys are readable by their owner alone. docs/security.md says who may call what.
 Example:
   ferry certs init --dir certs --host a=10.0.0.1,a.example --host b=10.0.0.2
 
-${EXIT_HELP}`,
+${PLAIN_EXIT_HELP}`,
     )
     .action(async (flags: InitFlags) => {
       const { dir: directory, host: hosts, days, force = false } = flags;
@@ -108,7 +108,7 @@ Example:
   ferry certs issue --viewer prometheus --operator ann
   ferry certs issue --host a=10.0.0.1,a.example --force
 
-${EXIT_HELP}`,
+${PLAIN_EXIT_HELP}`,
     )
     .action(async (flags: IssueFlags) => {
       const { dir: directory, host: hosts = [], days, force = false } = flags;

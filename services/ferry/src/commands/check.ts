@@ -1,7 +1,7 @@
 import { check, TRANSPORTS, type Transport } from "@ferry/client";
 import type { Blocker } from "@ferry/contract";
 import { type Command, Option } from "commander";
-import { EXIT, EXIT_HELP } from "../exit.js";
+import { EXIT, exitHelp } from "../exit.js";
 import { at, blockerLine } from "../failure.js";
 import { type Shell, withFleet } from "../shell.js";
 import { formatDuration } from "../units.js";
@@ -13,6 +13,11 @@ interface Flags {
   readonly network?: string;
   readonly json?: boolean;
 }
+
+const CODES = {
+  ok: "nothing stands in the way",
+  blocked: "something does",
+};
 
 export function addCheck(program: Command, shell: Shell): void {
   program
@@ -29,7 +34,7 @@ export function addCheck(program: Command, shell: Shell): void {
       "on which of that host's networks it would arrive; otherwise its default",
     )
     .option("--json", "prints the blockers as one JSON object")
-    .addHelpText("after", `\nExample:\n  ferry check vm1 --to b\n\n${EXIT_HELP}`)
+    .addHelpText("after", `\nExample:\n  ferry check vm1 --to b\n\n${exitHelp(["blocked"], CODES)}`)
     .action((guestId: string, flags: Flags, command: Command) =>
       withFleet(command, async (fleet) => {
         const { to, transport, network } = flags;

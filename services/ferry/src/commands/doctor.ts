@@ -13,7 +13,7 @@ import { Bundle } from "../bundle/bundle.js";
 import { collectLocal } from "../bundle/local.js";
 import { collectRemote } from "../bundle/remote.js";
 import { agentCertificateEnd, ownCertificateEnd } from "../certificate-expiry.js";
-import { EXIT, EXIT_HELP } from "../exit.js";
+import { EXIT, exitHelp } from "../exit.js";
 import { explain } from "../failure.js";
 import {
   certificateFindings,
@@ -30,13 +30,18 @@ import { type Shell, withFleet } from "../shell.js";
 interface Flags {
   readonly sweep?: boolean;
   readonly bundle?: string;
-  readonly config: readonly string[];
+  readonly config?: readonly string[];
   readonly json?: boolean;
 }
 
 /** How long an agent may take to answer, in milliseconds; sweeping may wait for QEMUs to end. */
 const ASK_MS = 10_000;
 const SWEEP_MS = 60_000;
+
+const CODES = {
+  ok: "nothing is wrong",
+  error: "something is, or the question could not be asked",
+};
 
 interface Report {
   readonly findings: readonly Finding[];
@@ -55,15 +60,12 @@ export function addDoctor(program: Command, shell: Shell): void {
     .option(
       "--config <file>",
       "with --bundle, on a host: an agent's configuration; adds it, its log's end, records, audit log and metrics (repeatable)",
-      (file: string, files: string[]) => [...files, file],
-      [],
+      (file: string, files: readonly string[] = []) => [...files, file],
     )
     .option("--json", "one JSON object per finding")
     .addHelpText(
       "after",
       `
-The exit code is 0 if nothing is wrong, and 1 if anything is.
-
 Example:
   ferry doctor
   ferry doctor a --sweep
@@ -72,7 +74,7 @@ Example:
 A bundle holds what agents tell (versions, guests, migrations, orphans, health) and the findings; what could not be
 got is listed in it with the reason. Look through it before you send it.
 
-${EXIT_HELP}`,
+${exitHelp([], CODES)}`,
     )
     .action((names: string[], flags: Flags, command: Command) =>
       withFleet(command, async (fleet) => {
@@ -103,8 +105,9 @@ async function bundle(
   const made = new Bundle();
   await made.add("findings.json", "what doctor found", () => all);
   await collectRemote(made, fleet, hosts);
-  await collectLocal(made, flags.config);
-  if (flags.config.length === 0) {
+  const { config = [] } = flags;
+  await collectLocal(made, config);
+  if (config.length === 0) {
     made.miss("local files", "no --config named an agent's configuration on this host");
   }
   await made.write(file, new Date());

@@ -12,11 +12,11 @@ import { type Command, Option } from "commander";
 import { listen } from "../drain-keys.js";
 import { planLines, reportLines } from "../drain-lines.js";
 import { DrainView } from "../drain-view.js";
-import { EXIT, EXIT_HELP } from "../exit.js";
+import { EXIT, exitHelp } from "../exit.js";
 import { at, Failure } from "../failure.js";
 import type { Fleet } from "../fleet.js";
 import { type Shell, withFleet } from "../shell.js";
-import { parseCount, parseDuration, parseRate } from "../units.js";
+import { parseCount, parseDowntime, parseDuration, parseRate } from "../units.js";
 
 /** How long the host may take to say which guests it has, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -35,6 +35,15 @@ interface Flags {
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
+
+const CODES = {
+  ok: "the host is empty, but for those that were to stay; with --dry-run, all guests can move",
+  returned: "a guest stayed where it is",
+  perished: "of a guest a person must decide, see the message",
+  pending: "somebody has yet to say where a guest is; ask again with `ferry resolve`",
+  blocked: "with --dry-run: a guest cannot move",
+  interrupted: "left by a third Ctrl-C, whatever was under way",
+};
 
 export function addDrain(program: Command, shell: Shell): void {
   program
@@ -62,7 +71,7 @@ export function addDrain(program: Command, shell: Shell): void {
     .option(
       "--downtime <time>",
       'longest blackout at which to switch over, e.g. "300ms"',
-      parseDuration,
+      parseDowntime,
     )
     .option(
       "--bandwidth <rate>",
@@ -96,7 +105,7 @@ Example:
   ferry drain a --to b c --dry-run
   ferry drain a --to b c --parallel 4 --bandwidth 500MB/s --except vm7
 
-${EXIT_HELP}`,
+${exitHelp(["returned", "perished", "pending", "blocked", "interrupted"], CODES)}`,
     )
     .action((host: string, flags: Flags, command: Command) =>
       withFleet(command, async (fleet) => {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { EXIT, EXIT_HELP } from "../exit.js";
+import { EXIT, PLAIN_EXIT_HELP } from "../exit.js";
 import { guestTable } from "../guest-lines.js";
 import { type Shell, withFleet } from "../shell.js";
 
@@ -16,7 +16,7 @@ A host that does not answer is named on stderr, and the exit code is then 1.
 Example:
   ferry guests
 
-${EXIT_HELP}`,
+${PLAIN_EXIT_HELP}`,
     )
     .action((flags: { json?: boolean }, command: Command) =>
       withFleet(command, async (fleet) => {
@@ -25,8 +25,10 @@ ${EXIT_HELP}`,
         else if (residences.length > 0) shell.print(guestTable(residences));
         else if (unheard.length === 0) shell.note("no guests");
         else shell.note("no guests on the hosts that answered");
-        for (const { host, why } of unheard) shell.note(`host ${host} did not answer: ${why}`);
-        if (unheard.length > 0) shell.exit(EXIT.error);
+        for (const { host, why } of unheard) shell.note(`host ${host} ${why}`);
+        if (unheard.length === 0) return;
+        shell.note("next: `ferry doctor` says what to do about it.");
+        shell.exit(EXIT.error);
       }),
     );
 }

@@ -1,11 +1,11 @@
 /* Moves a guest and shows how. The first Ctrl-C ends the migration cleanly, the second this process. */
 import { migrate, type Outcome, TRANSPORTS, type Transport } from "@ferry/client";
 import { type Command, Option } from "commander";
-import { EXIT, EXIT_HELP, VERDICT_EXIT } from "../exit.js";
+import { EXIT, exitHelp, VERDICT_EXIT } from "../exit.js";
 import { blockerLine, Failure } from "../failure.js";
 import { MigrationView, type View } from "../migration-view.js";
 import { type Shell, withFleet } from "../shell.js";
-import { formatDuration, parseDuration, parseRate, parseTimeout } from "../units.js";
+import { formatDuration, parseDowntime, parseRate, parseTimeout } from "../units.js";
 
 interface Flags {
   readonly from?: string;
@@ -19,6 +19,12 @@ interface Flags {
   readonly id?: string;
   readonly json?: boolean;
 }
+
+const CODES = {
+  ok: "the guest landed",
+  returned: "returned: the guest did not move, it is its source's",
+  interrupted: "left by a second Ctrl-C, whatever was under way",
+};
 
 export function addMigrate(program: Command, shell: Shell): void {
   program
@@ -40,7 +46,7 @@ export function addMigrate(program: Command, shell: Shell): void {
     .option(
       "--downtime <time>",
       'longest blackout at which to switch over, e.g. "300ms"',
-      parseDuration,
+      parseDowntime,
     )
     .option("--bandwidth <rate>", 'limit for the copy, e.g. "100MB/s"; otherwise none', parseRate)
     .option(
@@ -51,7 +57,7 @@ export function addMigrate(program: Command, shell: Shell): void {
     .option(
       "--heartbeat <time>",
       'heartbeats on the tether this often, e.g. "1s", behind an L7 proxy',
-      parseDuration,
+      parseTimeout,
     )
     .option("--id <uuid>", "the migration's id, never used before; otherwise a new one")
     .option("--json", "one JSON object per event; the last holds the outcome")
@@ -70,7 +76,7 @@ Example:
 In the agents' logs every line of this migration has its trace_id: that of --traceparent (see ferry --help), or else
 the migration's id without dashes.
 
-${EXIT_HELP}`,
+${exitHelp(["returned", "perished", "pending", "interrupted"], CODES)}`,
     )
     .action((guestId: string, flags: Flags, command: Command) =>
       withFleet(command, async (fleet) => {
@@ -147,6 +153,8 @@ function tell(outcome: Outcome, from: string, to: string): string[] {
     perished: `${guestId} PERISHED on ${to}: its QEMU died there after it may have run${because}`,
     pending: `${guestId} is undecided, migration ${outcome.migrationId}${because}`,
   };
-  const next = outcome.next.replace(/^(Done|Stop)(: |, )/, "");
+  const next = outcome.next
+    .replace(/^(Done|Stop)(: |, )/, "")
+    .replace(/^./, (first) => first.toUpperCase());
   return [lines[verdict], ...(why?.blockers ?? []).map(blockerLine), `next: ${next}`];
 }

@@ -2,7 +2,7 @@ import { type Resolution, resolve, type Testimony } from "@ferry/client";
 import { Role } from "@ferry/contract";
 import type { Command } from "commander";
 import { decideOver } from "../decide-perished.js";
-import { EXIT_HELP, VERDICT_EXIT } from "../exit.js";
+import { exitHelp, VERDICT_EXIT } from "../exit.js";
 import { Failure } from "../failure.js";
 import { isMigrationId } from "../migration-id.js";
 import { type Shell, withFleet } from "../shell.js";
@@ -14,6 +14,12 @@ interface ResolveFlags extends Omit<FencedFlags, "fenced"> {
   readonly takeBack?: boolean;
   readonly acceptPerished?: boolean;
 }
+
+const CODES = {
+  ok: "landed: it is the destination's",
+  returned: "returned: it is the source's",
+  pending: "pending: not decided yet, or nobody who knows has answered",
+};
 
 const MEANING = {
   landed: "it is the destination's",
@@ -69,7 +75,7 @@ A guest that perished may have run at its destination for a moment, and nobody g
 needs an operator's certificate, and is written to the audit log.
   ferry resolve 0b7d3f6e-… --take-back --reason "its disks were not written to" --accept-perished
 
-${EXIT_HELP}`,
+${exitHelp(["returned", "perished", "pending"], CODES)}`,
     )
     .action((migrationId: string, flags: ResolveFlags, command: Command) =>
       withFleet(command, async (fleet) => {

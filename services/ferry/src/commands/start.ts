@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { EXIT_HELP } from "../exit.js";
+import { PLAIN_EXIT_HELP } from "../exit.js";
 import { at } from "../failure.js";
 import { guestLine } from "../guest-lines.js";
 import { type Shell, withFleet } from "../shell.js";
@@ -48,7 +48,7 @@ Example:
   memory: 256M
   disks: [{ disk_id: root, path: /srv/ferry/vm1.qcow2, format: qcow2 }]
 
-${EXIT_HELP}`,
+${PLAIN_EXIT_HELP}`,
     )
     .action(
       async (

@@ -1,13 +1,14 @@
 /* Watches migrations on every agent. An agent that goes away is dialled again, for as long as it takes. */
 import { setMaxListeners } from "node:events";
-import { type Agent, watchMigrations, wordsOf } from "@ferry/client";
-import { type Migration, Role } from "@ferry/contract";
+import { type Agent, watchMigrations } from "@ferry/client";
+import type { Migration } from "@ferry/contract";
 import type { Command } from "commander";
-import { EXIT_HELP } from "../exit.js";
+import { PLAIN_EXIT_HELP } from "../exit.js";
+import { silenceOf } from "../failure.js";
 import { isMigrationId } from "../migration-id.js";
-import { migrationLine, migrationTable, type Seen, shorten } from "../migration-lines.js";
 import { pause } from "../pause.js";
 import { type Shell, withFleet } from "../shell.js";
+import { screenFor } from "../watch-screen.js";
 
 /** Pause before an agent is dialled again, in milliseconds. */
 const REDIAL_MS = 1_000;
@@ -23,7 +24,7 @@ export function addWatch(program: Command, shell: Shell): void {
     .option("--all", "ended migrations too")
     .addHelpText(
       "after",
-      `\nExample:\n  ferry watch vm1\n  ferry watch --json | jq .migration.phase\n\n${EXIT_HELP}`,
+      `\nExample:\n  ferry watch vm1\n  ferry watch --json | jq .migration.phase\n\n${PLAIN_EXIT_HELP}`,
     )
     .action(
       (only: string | undefined, flags: { json?: boolean; all?: boolean }, command: Command) =>
@@ -53,10 +54,10 @@ export function addWatch(program: Command, shell: Shell): void {
                 changed: (migration) => {
                   if (!wanted(migration, known.has(migration.migrationId))) return;
                   known.add(migration.migrationId);
-                  screen({ host, migration });
+                  screen.show({ host, migration });
                 },
-                lost: (why) => shell.note(`host ${host}: ${agent.address} does not answer: ${why}`),
-                back: () => shell.note(`host ${host}: ${agent.address} answers again`),
+                lost: (why) => screen.note(`host ${host}: ${agent.address} ${why}`),
+                back: () => screen.note(`host ${host}: ${agent.address} answers again`),
               });
             }),
           );
@@ -81,30 +82,9 @@ async function follow(
         listener.changed(migration);
       }
     } catch (error) {
-      if (!signal.aborted && !told) listener.lost(wordsOf(error));
+      if (!signal.aborted && !told) listener.lost(silenceOf(error));
       told = true;
     }
     await pause(REDIAL_MS, signal);
   }
-}
-
-/** Where changes go: JSON, lines, or a table that is drawn over itself. */
-function screenFor(shell: Shell, json: boolean): (seen: Seen) => void {
-  if (json) {
-    return ({ host, migration }) =>
-      shell.json({ host, role: Role[migration.role]?.toLowerCase(), migration });
-  }
-  if (process.stdout.isTTY !== true) return (seen) => shell.print(migrationLine(seen));
-  const all = new Map<string, Seen>();
-  let lines = 0;
-  return (seen) => {
-    all.set(`${seen.migration.migrationId} ${seen.host} ${seen.migration.role}`, seen);
-    const width = process.stdout.columns;
-    const text = migrationTable([...all.values()])
-      .split("\n")
-      .map((line) => shorten(line, width));
-    const up = lines === 0 ? "" : `\u001b[${lines}A`;
-    process.stdout.write(`${up}\u001b[J${text.join("\n")}\n`);
-    lines = text.length;
-  };
 }
