@@ -24,12 +24,16 @@ export interface TestNames {
   /** When it begins and ends, in milliseconds from now. */
   readonly beginsInMs?: number;
   readonly endsInMs?: number;
+  /** What it is for, if it is not for everything. */
+  readonly usage?: "server" | "client";
 }
 
 export interface TestAuthority {
   /** Its certificate, in PEM. */
   readonly ca: string;
   issue(names: TestNames): TestPems;
+  /** An authority that it signed: what that one issues comes with its certificate. */
+  below(name: string): TestAuthority;
 }
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -42,46 +46,74 @@ const ECDSA_SHA256 = "2a8648ce3d040302";
 const COMMON_NAME = "550403";
 const BASIC_CONSTRAINTS = "551d13";
 const SUBJECT_ALT_NAME = "551d11";
+const EXTENDED_KEY_USAGE = "551d25";
+const USAGES = { server: "2b06010505070301", client: "2b06010505070302" } as const;
 
 /** A new one; or, with its common name and its key in PEM, one that was made elsewhere. */
 export function makeAuthority(name = "authority", key?: string): TestAuthority {
-  const privateKey =
+  const keys =
     key === undefined
-      ? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey
-      : createPrivateKey(key);
-  const own = { privateKey, publicKey: createPublicKey(privateKey) };
-  const sign = (body: Omit<Body, "issuer">) =>
-    certificate({ ...body, issuer: name }, own.privateKey);
+      ? generateKeyPairSync("ec", { namedCurve: "P-256" })
+      : { privateKey: createPrivateKey(key), publicKey: createPublicKey(createPrivateKey(key)) };
+  const ca = certificate(authorityBody(name, name, keys.publicKey), keys.privateKey);
+  return authorityWith({ name, ca, signer: keys.privateKey, chain: "" });
+}
+
+interface Authority {
+  readonly name: string;
+  readonly ca: string;
+  readonly signer: KeyObject;
+  /** What comes with each certificate that it issues, in PEM. */
+  readonly chain: string;
+}
+
+function authorityWith({ name, ca, signer, chain }: Authority): TestAuthority {
   let serial = 1;
   return {
-    ca: sign({
-      serial,
-      subject: name,
-      key: own.publicKey,
-      extension: extension(BASIC_CONSTRAINTS, der(SEQUENCE, der(BOOLEAN, Buffer.of(0xff)))),
-      endsInMs: HOUR_MS,
-    }),
-    issue: ({ commonName = "test", uris = [], dns = [], beginsInMs, endsInMs = HOUR_MS }) => {
+    ca,
+    issue: ({ commonName = "test", beginsInMs, endsInMs = HOUR_MS, ...names }) => {
       const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-      const names = [
-        ...uris.map((uri) => der(URI_NAME, Buffer.from(uri))),
-        ...dns.map((each) => der(DNS_NAME, Buffer.from(each))),
-      ];
       serial += 1;
+      const extensions = [...alternativeNames(names), ...usageOf(names)];
+      const subject = { serial, issuer: name, subject: commonName, key: publicKey, extensions };
       return {
-        cert: sign({
-          serial,
-          subject: commonName,
-          key: publicKey,
-          extension:
-            names.length === 0 ? undefined : extension(SUBJECT_ALT_NAME, der(SEQUENCE, ...names)),
-          beginsInMs,
-          endsInMs,
-        }),
+        cert: `${certificate({ ...subject, beginsInMs, endsInMs }, signer)}${chain}`,
         key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
       };
     },
+    below: (lower) => {
+      const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      serial += 1;
+      const body = authorityBody(lower, name, keys.publicKey);
+      const own = certificate({ ...body, serial }, signer);
+      return authorityWith({
+        name: lower,
+        ca: own,
+        signer: keys.privateKey,
+        chain: `${own}${chain}`,
+      });
+    },
   };
+}
+
+function authorityBody(subject: string, issuer: string, key: KeyObject): Body {
+  const isAuthority = der(SEQUENCE, der(BOOLEAN, Buffer.of(0xff)));
+  const extensions = [extension(BASIC_CONSTRAINTS, isAuthority)];
+  return { serial: 1, issuer, subject, key, extensions, endsInMs: HOUR_MS };
+}
+
+function alternativeNames({ uris = [], dns = [] }: TestNames): Buffer[] {
+  const names = [
+    ...uris.map((uri) => der(URI_NAME, Buffer.from(uri))),
+    ...dns.map((each) => der(DNS_NAME, Buffer.from(each))),
+  ];
+  return names.length === 0 ? [] : [extension(SUBJECT_ALT_NAME, der(SEQUENCE, ...names))];
+}
+
+function usageOf({ usage }: TestNames): Buffer[] {
+  return usage === undefined
+    ? []
+    : [extension(EXTENDED_KEY_USAGE, der(SEQUENCE, oid(USAGES[usage])))];
 }
 
 interface Body {
@@ -89,7 +121,7 @@ interface Body {
   readonly issuer: string;
   readonly subject: string;
   readonly key: KeyObject;
-  readonly extension: Buffer | undefined;
+  readonly extensions: readonly Buffer[];
   readonly beginsInMs?: number | undefined;
   readonly endsInMs: number;
 }
@@ -106,7 +138,7 @@ function certificate(body: Body, signer: KeyObject): string {
     der(SEQUENCE, time(begins), time(body.endsInMs)),
     distinguished(body.subject),
     body.key.export({ type: "spki", format: "der" }),
-    ...(body.extension === undefined ? [] : [der(EXTENSIONS, der(SEQUENCE, body.extension))]),
+    ...(body.extensions.length === 0 ? [] : [der(EXTENSIONS, der(SEQUENCE, ...body.extensions))]),
   );
   const signature = createSign("sha256").update(signed).sign(signer);
   const whole = der(SEQUENCE, signed, algorithm, der(BITS, Buffer.of(0), signature));

@@ -153,6 +153,27 @@ test("a CA that is renewed with its key outdates nobody", async (t) => {
   await ask(caller, caller.listMigrations, LIST);
 });
 
+for (const [what, signer, remaining, letIn] of [
+  ["stays", next.below("intermediate"), next.ca, true],
+  ["is taken out", old.below("intermediate"), next.ca, false],
+] as const) {
+  test(`whoever comes with an intermediate certificate stands and falls with the CA above it, which ${what}`, async (t) => {
+    const { client, trustOnly, server } = await setUp(t);
+    const caller = client(MigrationServiceClient, credentialsOf(signer));
+    await ask(caller, caller.listMigrations, LIST);
+    trustOnly(remaining);
+    await until("the other connections to be ended", () => {
+      return server.listener.connections.open === (letIn ? 1 : 0);
+    });
+    if (letIn) await ask(caller, caller.listMigrations, LIST);
+    else
+      assert.equal(
+        (await failure(ask(caller, caller.listMigrations, LIST))).code,
+        status.UNAVAILABLE,
+      );
+  });
+}
+
 for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
   test(`nor does a ticket that was given before let anybody in: ${maxVersion}`, async (t) => {
     const { server, trustOnly } = await setUp(t);

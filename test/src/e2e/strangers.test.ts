@@ -71,7 +71,12 @@ async function refusedTo(shown: { cert: string; key: string }): Promise<ServiceE
 }
 
 test("the certificates made here are as good as any", async () => {
-  await assert.rejects(refusedTo(authority().issue(CONTROLLER)), /it was let in/);
+  for (const shown of [
+    authority().issue(CONTROLLER),
+    authority().issue({ ...CONTROLLER, usage: "client" }),
+  ]) {
+    await assert.rejects(refusedTo(shown), /it was let in/);
+  }
 });
 
 const stranger = makeAuthority("Ferry CA");
@@ -83,6 +88,23 @@ const BAD: readonly [what: string, shown: () => { cert: string; key: string }][]
   ],
   ["another CA of the same name signed", () => stranger.issue(CONTROLLER)],
   ["signed itself", () => selfSigned(CONTROLLER)],
+  ["is a server's alone", () => authority().issue({ ...CONTROLLER, usage: "server" })],
+  [
+    "an authority below another CA signed",
+    () => makeAuthority("Ferry CA").below("Ferry CA below").issue(CONTROLLER),
+  ],
+  [
+    "an authority below this one signed, which may have none",
+    () => authority().below("between").issue(CONTROLLER),
+  ],
+  [
+    "a controller signed with its own",
+    () => {
+      const { cert, key } = authority().issue({ ...CONTROLLER, commonName: "c" });
+      const forged = makeAuthority("c", key).issue({ uris: ["ferry://operator/c"] });
+      return { cert: `${forged.cert}${cert}`, key: forged.key };
+    },
+  ],
 ];
 for (const [what, shown] of BAD) {
   test(`a certificate that ${what} gets no call through`, async () => {
