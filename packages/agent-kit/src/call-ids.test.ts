@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Fault, type ListMigrationsResponse, readFault } from "@ferry/contract";
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { callIdsOf } from "./call-ids.js";
 import { AGENT_ID, makeRig } from "./server-for-tests.js";
 
 type Rig = Awaited<ReturnType<typeof makeRig>>;
@@ -114,4 +115,11 @@ test("a caller that is refused without end does not fill the disk", async (t) =>
   }
   const told = linesOf(rig).filter(({ msg }) => msg === "call").length;
   assert.ok(told >= 100 && told <= CALLS / 2, `${told} lines for ${CALLS} calls`);
+});
+
+test("what stands behind a traceparent of a later version is not kept", () => {
+  const trace = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+  const metadata = new Metadata();
+  metadata.set("traceparent", `cc-${trace}-03-${"x".repeat(30_000)}`);
+  assert.equal(callIdsOf(metadata).traceparent, `00-${trace}-01`);
 });

@@ -14,6 +14,7 @@ import {
   TRACEPARENT_KEY,
   traceIdOf,
   withRequestInfo,
+  writeTraceparent,
 } from "@ferry/contract";
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import type { Logger } from "./logs.js";
@@ -31,16 +32,16 @@ const REFUSED_LINES_MAX = 600;
 /** What the metadata of a call says of it. */
 export interface CallIds {
   readonly requestId: string;
-  /** As the caller sent it, if it is one. */
+  /** As the caller sent it, if it is one, without what a later version of the standard adds: it is kept, and sent on. */
   readonly traceparent: string | undefined;
 }
 
 export function callIdsOf(metadata: Metadata): CallIds {
   const requestId = textOf(metadata, REQUEST_ID_KEY);
-  const traceparent = textOf(metadata, TRACEPARENT_KEY);
+  const context = readTraceparent(textOf(metadata, TRACEPARENT_KEY));
   return {
     requestId: isRequestId(requestId) ? requestId : randomUUID(),
-    traceparent: readTraceparent(traceparent) === undefined ? undefined : traceparent,
+    traceparent: context && writeTraceparent(context),
   };
 }
 
