@@ -103,6 +103,22 @@ test("SIGTERM ends it in order, and the log is whole", async (t) => {
   for (const line of lines) assert.match(line, /"agent_id":"host-1\/source"/);
 });
 
+test("signals that mean something to other programs do not end it, and open no debugger", async (t) => {
+  const { child, out, ended } = run(t, "--config", fileWith(t, `${PLAIN}host_id: host-1\n`));
+  await until("it runs", () => /"running"/.test(out()));
+  for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+    child.kill(signal);
+    await until(`${signal} is noted`, () => out().includes(`"signal":"${signal}"`));
+  }
+  child.kill("SIGPIPE"); // what is written to nobody
+  child.kill("SIGHUP");
+  await until("the file is read again", () => /SIGHUP|configuration/.test(out()));
+  child.kill("SIGTERM");
+  const { code, err } = await ended;
+  assert.equal(code, 0);
+  assert.doesNotMatch(err, /Debugger/);
+});
+
 test("SIGTERM while it still starts ends it in order, too, as soon as it has", async (t) => {
   const { child, out, ended } = run(t, "--config", fileWith(t, `${PLAIN}host_id: slow\n`));
   await until("it starts", () => /"not yet"/.test(out()));

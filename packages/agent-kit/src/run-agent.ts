@@ -38,11 +38,22 @@ export interface AgentProgram {
   start(config: Config, options: StartOptions): Promise<RunningAgent>;
 }
 
+/**
+ * Signals that must not end an agent, and its tethers with it, whatever sends them (a log rotation, a terminal
+ * that is closed), from its first moment. Unheard, Node.js would open its debugger on SIGUSR1, to everybody on
+ * this machine.
+ */
+const HARMLESS = ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
+const NOT_USED =
+  "this signal means nothing here: SIGHUP reads the configuration again, SIGTERM ends the agent";
+
 /** Left for the log and the servers after guests were given `drain_ms`, in milliseconds. */
 const STOP_MARGIN_MS = 5_000;
 
 export async function runAgent({ role, start }: AgentProgram): Promise<void> {
   const program = `ferry-${role}-agent`;
+  const signals = new Map<NodeJS.Signals, () => void>();
+  for (const signal of HARMLESS) process.on(signal, () => signals.get(signal)?.());
   try {
     const asked = readCommandLine();
     if (asked.help) {
@@ -70,7 +81,8 @@ export async function runAgent({ role, start }: AgentProgram): Promise<void> {
     log.info({ version: VERSION, config }, "starting");
     const { config: path } = asked;
     const watch = path === undefined ? undefined : new ConfigWatch({ path, role, config, log });
-    process.on("SIGHUP", () => {
+    for (const signal of HARMLESS) signals.set(signal, () => log.warn({ signal }, NOT_USED));
+    signals.set("SIGHUP", () => {
       if (watch === undefined) log.warn("SIGHUP: there is no configuration file to read again");
       else watch.look(true);
     });
@@ -137,6 +149,6 @@ function help(program: string): string {
 
 SIGHUP reads the file again, which also happens by itself when it changes: migration, limits, timeouts and
 log.level take effect at once, the rest after a restart. A file that cannot be used changes nothing.
-SIGTERM and SIGINT end it in order; a second one ends it at once.
+SIGUSR1 and SIGUSR2 are noted and do nothing. SIGTERM and SIGINT end it in order; a second one ends it at once.
 `;
 }
