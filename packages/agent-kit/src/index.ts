@@ -49,6 +49,7 @@ export { share } from "./share.js";
 export { endOnSignals } from "./shutdown.js";
 export { NO_TRACES, openTraces, type SpanOver, type Traces } from "./traces.js";
 export { Turns } from "./turns.js";
+export { Undo } from "./undo.js";
 export { PROTOCOL_VERSION, VERSION } from "./version.js";
 export { Vigil } from "./vigil.js";
 export { waitFor } from "./waits.js";

@@ -31,6 +31,7 @@ import {
   takeHostName,
   tellBuild,
   tunnelSecurity,
+  Undo,
   watchAudit,
 } from "@ferry/agent-kit";
 import {
@@ -85,14 +86,12 @@ export async function startDestinationAgent(
   const metrics = makeMetrics({ role: "destination", process: processMetrics });
   const policy = policyOf(config, { log, metrics });
   watch?.follow(config, metrics);
-  const undo: (() => void | Promise<void>)[] = [
+  const undo = new Undo();
+  undo.push(
     () => installed.release(),
     () => policy.stop(),
     () => watch?.stop(),
-  ];
-  const stopAll = async () => {
-    for (const step of undo.reverse()) await step();
-  };
+  );
   try {
     const certificates = certificatesOf(config, { log, metrics, policy });
     undo.push(() => certificates?.stop());
@@ -267,11 +266,11 @@ export async function startDestinationAgent(
         tethers.cutAll("shutdown");
         await arrivals.changes.until(empty, { withinMs: REAP_MS });
         await arrivals.tidied(); // a cause that was not written down would be lost with us
-        await stopAll();
+        await undo.all();
       },
     };
   } catch (error) {
-    await stopAll();
+    await undo.all().catch((also: unknown) => log.warn({ err: also }, "not undone"));
     throw error;
   }
 }

@@ -32,6 +32,7 @@ import {
   takeHostName,
   tellBuild,
   tunnelSecurity,
+  Undo,
   watchAudit,
 } from "@ferry/agent-kit";
 import {
@@ -86,14 +87,12 @@ export async function startSourceAgent(
   const metrics = makeMetrics({ role: "source", process: processMetrics });
   const policy = policyOf(config, { log, metrics });
   watch?.follow(config, metrics);
-  const undo: (() => void | Promise<void>)[] = [
+  const undo = new Undo();
+  undo.push(
     () => installed.release(),
     () => policy.stop(),
     () => watch?.stop(),
-  ];
-  const stopAll = async () => {
-    for (const step of undo.reverse()) await step();
-  };
+  );
   try {
     const certificates = certificatesOf(config, { log, metrics, policy });
     undo.push(() => certificates?.stop());
@@ -249,7 +248,7 @@ export async function startSourceAgent(
         const tunnels = () => departures.underWay().some(({ tunnel }) => tunnel !== undefined);
         await departures.changes.until(() => !tunnels(), { withinMs: config.timeouts.drainMs });
         await departures.changes.until(() => departures.tidied, { withinMs: TIDY_MS });
-        await stopAll();
+        await undo.all();
       },
     };
 
@@ -270,7 +269,7 @@ export async function startSourceAgent(
       };
     }
   } catch (error) {
-    await stopAll();
+    await undo.all().catch((also: unknown) => log.warn({ err: also }, "not undone"));
     throw error;
   }
 }
