@@ -6,10 +6,11 @@
  * and guests run from the copy. A copy never changes; another QEMU is another folder beside it.
  */
 import { randomUUID } from "node:crypto";
-import { chmod, cp, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, cp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { lockBundle } from "./bundle-lock.js";
 import { ofProcess } from "./identity.js";
+import { makeDirectory } from "./make-directory.js";
 
 /** Where QEMU is inside a bundle. */
 const BINARY = "usr/bin/qemu-system-x86_64";
@@ -36,7 +37,7 @@ export interface InstalledQemu {
 export async function installQemu(bundle: string, dir: string): Promise<InstalledQemu> {
   const digest = await digestOf(bundle);
   const copy = join(dir, digest);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeDirectory(dir);
   await removeHalfCopies(dir);
   const lock = await lockBundle(copy, "shared");
   if (lock === undefined) throw new Error(`${copy} is being removed at this moment: try again`);

@@ -32,3 +32,7 @@ test("a torn script is replaced by another file, so that a running shell goes on
   assert.ok((await readFile(path)).equals(whole));
   assert.notEqual((await stat(path)).ino, ino);
 });
+
+test("a directory that cannot be made is refused at once", async () => {
+  await assert.rejects(installKeeper("/proc/ferry/run"), /ENOENT.*\/proc\/ferry/);
+});

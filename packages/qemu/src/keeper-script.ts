@@ -4,9 +4,10 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeDirectory } from "./make-directory.js";
 
 const SCRIPT = fileURLToPath(new URL("../keeper/keeper.sh", import.meta.url));
 const HASH_CHARACTERS = 16;
@@ -31,7 +32,7 @@ export async function installKeeper(dir: string): Promise<string> {
   const there = await readFile(path).catch(() => undefined);
   if (there?.equals(script)) return path;
   // A torn file is replaced by a rename: whoever reads the old one goes on reading it.
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeDirectory(dir);
   const fresh = `${path}.${randomUUID()}`;
   await writeFile(fresh, script, { mode: 0o500, flush: true });
   await rename(fresh, path);

@@ -109,6 +109,10 @@ function tests(): void {
     }
   });
 
+  test("where none can be made is refused, and at once", () => {
+    assert.throws(() => openStateDirectory("/proc/ferry/state", "source"), /\/proc\/ferry/);
+  });
+
   test("that is a file is refused", async () => {
     await writeFile(path, "");
     assert.throws(() => openStateDirectory(path, "source"), /is not a directory/);

@@ -1,6 +1,6 @@
 /* The state directory, checked and locked before anything in it is believed. */
-import { mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { isErrno, StoreRefused, StoreUnwritable } from "./errors.js";
 import { type Lock, lockDirectory } from "./lock.js";
 
@@ -28,7 +28,7 @@ export function openStateDirectory(path: string, role: string): Lock {
 
 function directoryAt(path: string) {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
     const found = statSync(path);
     if (!found.isDirectory()) throw new StoreRefused(`${path} is not a directory`);
     return found;
@@ -38,5 +38,16 @@ function directoryAt(path: string) {
     }
     if (isErrno(error)) throw new StoreUnwritable(path, error);
     throw error;
+  }
+}
+
+/** With all above it. Node.js' own `recursive` tries for ever where the kernel lets nothing be made, as in /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw error; // the host's other agent made it meanwhile
   }
 }

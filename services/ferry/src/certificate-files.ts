@@ -99,7 +99,7 @@ function writeAll(
 function write({ path, secret, text }: PemFile, force: boolean): void {
   const mode = secret ? 0o600 : 0o644;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path));
     writeFileSync(path, text, { mode, flag: force ? "w" : "wx" });
     chmodSync(path, mode); // an old file keeps its old mode, whatever was asked for
   } catch (error) {
@@ -109,4 +109,11 @@ function write({ path, secret, text }: PemFile, force: boolean): void {
       "Choose a directory you may write to.",
     );
   }
+}
+
+/** With all above it. Node.js' own `recursive` tries for ever where the kernel lets nothing be made, as in /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }

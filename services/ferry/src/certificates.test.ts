@@ -115,6 +115,18 @@ describe("the files", () => {
     await assert.rejects(openAuthority(await makeAuthority(-1), 30), /it ended on [0-9-]{10}T/);
   });
 
+  test("a directory in which nothing can be made is refused in words, and at once", async () => {
+    const authority = await makeAuthority(1);
+    const nowhere = { ...OPTIONS, directory: "/proc/certs/here" };
+    await assert.rejects(
+      writeCertificates(authority, nowhere),
+      /cannot be written: .*\/proc\/certs/,
+    );
+    const deep = { ...OPTIONS, directory: file("deep", "er") };
+    await writeCertificates(authority, deep);
+    assert.ok(existsSync(file("deep", "er", "a", "host.crt")));
+  });
+
   test("nobody is named twice: nothing is written then", async () => {
     const authority = await makeAuthority(1);
     const bob = { role: "viewer", name: "bob", folder: "viewer-bob" } as const;

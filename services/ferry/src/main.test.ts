@@ -171,6 +171,8 @@ describe("drain", () => {
     [["a", "--to", "a"], /a cannot take its own guests[\s\S]*next: /],
     [["a", "--to", "b", "b"], /a target is named twice/],
     [["a", "--to", "z"], /knows no host z/],
+    [["a", "--to", "b,z"], /knows no host z/],
+    [["a", "--to", "b,", "--dry-run"], /names are wanted/],
     [["a", "--to", "b", "--except", "vm9"], /no guest vm9 lives on a[\s\S]*next: Nothing was done/],
   ];
   for (const [args, told] of WRONG) {

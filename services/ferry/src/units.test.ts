@@ -8,6 +8,7 @@ import {
   parseCount,
   parseDowntime,
   parseDuration,
+  parseNames,
   parseRate,
   parseTimeout,
 } from "./units.js";
@@ -66,4 +67,10 @@ test("numbers are shown short", () => {
   assert.equal(formatDuration(12.4), "12 ms");
   assert.equal(formatDuration(3_200), "3.2 s");
   assert.equal(formatDuration(125_000), "2 min 5 s");
+});
+
+test("names are given one by one, or with commas between them, and none is empty", () => {
+  assert.deepEqual(parseNames("b,c", parseNames("a")), ["a", "b", "c"]);
+  assert.deepEqual(parseNames("b, c"), ["b", "c"]);
+  for (const text of ["", "b,", ",b", "b,,c"]) assert.throws(() => parseNames(text), /"b,c"/, text);
 });

@@ -76,6 +76,13 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError("a whole number, 1 or more, is wanted");
 }
 
+/** "a" and "b,c" add to the names before them: no host and no guest has a comma in its name. */
+export function parseNames(text: string, before: readonly string[] = []): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.includes("")) throw new InvalidArgumentError('names are wanted, e.g. "b c" or "b,c"');
+  return [...before, ...names];
+}
+
 /** "1.5 GiB" */
 export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

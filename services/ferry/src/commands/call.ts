@@ -7,7 +7,7 @@ import { at, Failure } from "../failure.js";
 import type { Fleet } from "../fleet.js";
 import { type Callable, Contract, short } from "../proto.js";
 import { type Shell, traceparentOf, withFleet } from "../shell.js";
-import { parseDuration } from "../units.js";
+import { parseTimeout } from "../units.js";
 
 interface Flags {
   readonly host?: string;
@@ -46,7 +46,7 @@ export function addCall(program: Command, shell: Shell): void {
     .option(
       "--timeout <time>",
       'gives up after this time, e.g. "5s"; a stream then ends',
-      parseDuration,
+      parseTimeout,
     )
     .addHelpText(
       "after",

@@ -16,7 +16,7 @@ import { EXIT, exitHelp } from "../exit.js";
 import { at, Failure } from "../failure.js";
 import type { Fleet } from "../fleet.js";
 import { type Shell, withFleet } from "../shell.js";
-import { parseCount, parseDowntime, parseDuration, parseRate } from "../units.js";
+import { parseCount, parseDowntime, parseDuration, parseNames, parseRate } from "../units.js";
 
 /** How long the host may take to say which guests it has, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -50,8 +50,8 @@ export function addDrain(program: Command, shell: Shell): void {
     .command("drain")
     .description("Empties a host: moves all its guests to other hosts, and stops none.")
     .argument("<host>", "the host to be emptied")
-    .requiredOption("--to <hosts...>", "where its guests may go")
-    .option("--except <guests...>", "guests that stay")
+    .requiredOption("--to <hosts...>", "where its guests may go, also as b,c", parseNames)
+    .option("--except <guests...>", "guests that stay, also as vm1,vm2", parseNames)
     .option("--parallel <number>", "moves under way at once; otherwise 2", parseCount)
     .addOption(
       new Option(
