@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { AuditLog, readAudit } from "./audit.js";
 import { StoreCorrupt } from "./errors.js";
+import { watchSyncs } from "./syncs-for-tests.js";
 
 let directory = "";
 before(async () => {
@@ -102,4 +103,12 @@ test("nothing is written into a log that was taken away; a new one says so in it
   assert.match(entries[0]?.reason ?? "", /taken away; .*[0-9a-f]{64}$/);
   assert.equal((await readAudit(`${path}.1`)).length, 1);
   assert.equal(await log.check(), undefined);
+});
+
+test("an entry is synced before anybody is told that it is written", async (t) => {
+  const log = await AuditLog.open(directory, "synced");
+  const synced = await watchSyncs(t);
+  await log.append(entry("one"));
+  assert.deepEqual(synced, [join(directory, "audit.synced.log")]);
+  await log.close();
 });

@@ -15,6 +15,7 @@ import { Endings } from "./endings.js";
 import { StoreCorrupt, StoreExists, StoreUnwritable } from "./errors.js";
 import { Folders } from "./folders.js";
 import { Migrations } from "./migrations.js";
+import { watchSyncs } from "./syncs-for-tests.js";
 
 const record = { name: "record", version: 1, schema: z.object({ text: z.string() }) };
 const schema = z.object({ phase: z.string() });
@@ -216,4 +217,17 @@ describe("on a real file system", () => {
     await arrivals.end("m", "returned");
     assert.deepEqual(await arrivals.list(), []);
   });
+});
+
+test("a file is synced before it is in place, and its directory afterwards", async (t) => {
+  const synced = await watchSyncs(t);
+  const [path, place] = [join(directory, "new"), join(directory, "record.json")];
+  await realDisk.writeFile(path, Buffer.from("text"));
+  assert.deepEqual(synced, [path]);
+  await realDisk.rename(path, place);
+  await realDisk.syncDirectory(directory);
+  const opened = await realDisk.openDirectory(directory);
+  await opened.sync();
+  await opened.close();
+  assert.deepEqual(synced, [path, directory, directory]);
 });

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { Endings, KEPT_MS } from "./endings.js";
 import { StoreExists } from "./errors.js";
 import { Folders } from "./folders.js";
-import { MemoryDisk } from "./memory-disk-for-tests.js";
+import { MemoryDisk, Stopped } from "./memory-disk-for-tests.js";
 import { Migrations } from "./migrations.js";
 
 const record = { name: "record", version: 1, schema: z.object({ id: z.string() }) };
@@ -113,4 +113,24 @@ describe("an ending", () => {
     await store.migrations.end("m", "perished");
     assert.deepEqual(await bodies(), [{ id: "m", phase: "perished" }]);
   });
+});
+
+test("a landing's ending is not taken out of a folder that a power loss would move back", async () => {
+  const disk = new MemoryDisk();
+  for (const path of ["/arrivals", "/guests", "/endings"]) await disk.makeDirectory(path);
+  for (const path of ["/", "/endings"]) await disk.syncDirectory(path);
+  const endings = new Endings({ disk, role: "destination", path: "/endings", format: ending });
+  const at = (path: string) => new Folders({ disk, role: "destination", path, format: record });
+  const [folders, guests] = [at("/arrivals"), at("/guests")];
+  const arrivals = new Migrations({ folders, endings, phases: ["landed", "returned"] });
+  await arrivals.create("m", { id: "m" }, (phase) => ({ id: "m", phase }));
+
+  disk.stopAfter = disk.steps + 2; // stamped and renamed, and its agent dies before it is synced
+  await assert.rejects(arrivals.handOver("m", "landed", guests, "g"), Stopped);
+  disk.stopAfter = Number.POSITIVE_INFINITY;
+  await endings.rescue(guests, "g", "landed"); // by the other agent of the host
+
+  const left = disk.after("power lost").paths();
+  assert.ok(left.includes("/endings/m.destination.json"), left.join(" "));
+  assert.ok(left.includes("/guests/g/record.json"), left.join(" "));
 });
