@@ -2,12 +2,12 @@
  * Finding a QEMU again that another process launched: an earlier agent, or the destination agent of
  * this host, whose guest landed. It is only looked at; nothing about it changes.
  */
-import { closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
+import { isHeld } from "./held.js";
 import { currentBootId, type ProcessIdentity, stateOf } from "./identity.js";
-import { type Keeper, Kept, LAST_WORD_TIMEOUT_MS } from "./keeper.js";
+import { type Keeper, Kept } from "./keeper.js";
 import { type Death, deathOf, readLastWord, unseenDeath } from "./last-word.js";
-import { fifoPath } from "./run-directory.js";
+import { fifoPath, LAST_WORD_TIMEOUT_MS } from "./run-directory.js";
 
 const LOOK_AGAIN_MS = 5;
 
@@ -55,32 +55,4 @@ function unseen({ runDir, qemu }: AdoptOptions): Error {
   return new Error(
     `the QEMU of ${runDir} lives, and this agent does not see it as pid ${qemu.pid}: the agents of a host must run in the PID namespace that its guests were started in (the host's, hostPID), with a /proc that hides none of them (hidepid=0) and the host's boot id`,
   );
-}
-
-/**
- * Somebody has the FIFO open: its keeper, which reads, or its QEMU, whose standard input is the writing end.
- * That does not depend on who may see whom. Nothing is written, and nothing read that anybody waits for.
- */
-function isHeld(path: string): boolean {
-  if (statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true) return false;
-  try {
-    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return false;
-    if (codeOf(error) !== "ENXIO") throw error; // ENXIO: nobody reads
-  }
-  const fifo = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    return readSync(fifo, Buffer.alloc(1)) > 0; // 0: nobody writes
-  } catch (error) {
-    if (codeOf(error) !== "EAGAIN") throw error;
-    return true;
-  } finally {
-    closeSync(fifo);
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code; // the only errors of these calls
 }

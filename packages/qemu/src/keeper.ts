@@ -13,7 +13,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { killByIdentity, type ProcessIdentity, stateOf } from "./identity.js";
 import type { KeeperLine } from "./keeper-line.js";
 import { type Death, deathOf, readLastWord, unseenDeath } from "./last-word.js";
-import { fifoPath, freedPath, lastWordPath } from "./run-directory.js";
+import { fifoPath, freedPath, LAST_WORD_TIMEOUT_MS, lastWordPath } from "./run-directory.js";
 
 export interface Keeper {
   readonly keeper: ProcessIdentity;
@@ -47,8 +47,6 @@ const LOOK_KILLING_MS = 5;
 /** After this time the keeper is taken for stuck, and QEMU is also killed from here. */
 const KEEPER_PATIENCE_MS = 300;
 const KILL_AGAIN_MS = 100;
-/** A keeper that lives while its QEMU does not is reaping it, and needs this long at most. */
-export const LAST_WORD_TIMEOUT_MS = 1_000;
 
 export interface KeptOptions {
   readonly runDir: string;

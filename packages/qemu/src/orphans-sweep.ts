@@ -9,7 +9,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { connect } from "@ferry/qmp";
 import { killByIdentity, type ProcessIdentity, stateOf } from "./identity.js";
 import { type Seen, stampOf } from "./orphans.js";
-import { readProcesses } from "./processes.js";
+import { qemuLivingIn } from "./run-directory.js";
 import { look } from "./vcpu.js";
 
 /** The monitor that no agent uses. */
@@ -56,10 +56,8 @@ export async function endOrphan(qemu: ProcessIdentity): Promise<string> {
  * or why it is still there.
  */
 export async function removeOrphanDirectory(seen: Seen): Promise<string> {
-  const there = await readProcesses(seen.path);
-  if (there !== undefined && stateOf(there.qemu) === "lives") {
-    return `a QEMU (pid ${there.qemu.pid}) lives in it`;
-  }
+  const qemu = await qemuLivingIn(seen.path);
+  if (qemu !== undefined) return `${qemu} lives in it`;
   const cgroups = await cgroupsOf(seen.path);
   const aside = join(dirname(seen.path), `${SWEPT}${seen.stamp}`);
   if (!isSame(seen.path, seen)) return ""; // gone already, or another one by now

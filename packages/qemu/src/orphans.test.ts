@@ -16,6 +16,8 @@ import { identifyAny } from "./identity.js";
 import type { Keeper } from "./keeper.js";
 import { findTraces, type Trace } from "./orphans.js";
 import { endOrphan, everRan, removeOrphanDirectory, removeSwept } from "./orphans-sweep.js";
+import { writeProcesses } from "./processes.js";
+import { makeRunDirectory, qemuLivingIn, removeRunDirectory } from "./run-directory.js";
 import { sampleSpec } from "./spec-for-tests.js";
 import { withoutDescriptors, withoutDescriptorsFor } from "./test-descriptors.js";
 import { alive, processesOf, QEMU, type TestHost, testHost, until } from "./test-host.js";
@@ -171,6 +173,32 @@ test("an orphan is ended and its directory removed; another process of that pid 
   assert.ok(!alive(keeper.qemu.pid));
   assert.equal(await removeOrphanDirectory(directory), "");
   assert.deepEqual(await traces(host.dir), []);
+});
+
+test("a QEMU that this agent does not see keeps its directory: it is not swept, removed or made anew", async (t) => {
+  const host = await testHost(t);
+  const keeper = await launch(host, ONE);
+  const runDir = join(host.dir, ONE);
+  // As an agent in another PID namespace reads what the one that launched it wrote.
+  const unseen = ({ startTime, ...identity }: Keeper["qemu"]) => ({
+    ...identity,
+    startTime: `${BigInt(startTime) + 1n}`,
+  });
+  await writeProcesses(runDir, { keeper: unseen(keeper.keeper), qemu: unseen(keeper.qemu) });
+  const { directory } = await traceOf(host.dir, ONE);
+  assert.ok(directory);
+  assert.match(await removeOrphanDirectory(directory), /does not see .* lives in it/);
+  await assert.rejects(removeRunDirectory(runDir), /does not see .* still lives in/);
+  await assert.rejects(makeRunDirectory(runDir), /does not see .* still lives in/);
+  keeper.free();
+  await killKeeper(keeper); // QEMU alone holds it now
+  assert.match((await qemuLivingIn(runDir)) ?? "", /does not see/);
+  assert.ok(alive(keeper.qemu.pid) && existsSync(join(runDir, "debug.qmp")));
+
+  process.kill(keeper.qemu.pid, "SIGKILL");
+  await until(() => !alive(keeper.qemu.pid), "it is gone");
+  await removeRunDirectory(runDir);
+  assert.ok(!existsSync(runDir));
 });
 
 test("a directory that was replaced since it was looked at stays, and what a dead agent had begun ends", async (t) => {

@@ -4,8 +4,11 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { removeCgroups } from "./cgroup.js";
+import { isHeld } from "./held.js";
 import { stateOf } from "./identity.js";
+import { readLastWord } from "./last-word.js";
 import { readProcesses } from "./processes.js";
 import { makeQemuDirectory, type QemuUser } from "./run-as.js";
 
@@ -13,6 +16,10 @@ import { makeQemuDirectory, type QemuUser } from "./run-as.js";
 const SOCKET_PATH_BYTES_MAX = 107;
 /** Longest name of a socket in a run directory, in bytes. */
 const SOCKET_NAME_BYTES_MAX = 24;
+
+/** A keeper that lives while its QEMU does not is reaping it, and needs this long at most, in milliseconds. */
+export const LAST_WORD_TIMEOUT_MS = 1_000;
+const LOOK_AGAIN_MS = 5;
 
 /** Where the keeper takes orders. */
 export function fifoPath(runDir: string): string {
@@ -56,10 +63,23 @@ export async function makeRunDirectory(
   await makeQemuDirectory(runDir, user);
 }
 
-/** The pid of the QEMU that lives in a run directory, if one does. */
-export async function qemuLivingIn(runDir: string): Promise<number | undefined> {
+/**
+ * The QEMU that lives in a run directory, in words; undefined: none does. One that is not seen lives all the
+ * same while its FIFO is held and no last word was left: in another PID namespace, or hidden in /proc.
+ */
+export async function qemuLivingIn(runDir: string): Promise<string | undefined> {
   const there = await readProcesses(runDir);
-  return there !== undefined && stateOf(there.qemu) === "lives" ? there.qemu.pid : undefined;
+  if (there !== undefined && stateOf(there.qemu) === "lives")
+    return `a QEMU (pid ${there.qemu.pid})`;
+  // A keeper that has just reaped it is about to say so, and to go.
+  const deadline = performance.now() + LAST_WORD_TIMEOUT_MS;
+  while (readLastWord(runDir) === undefined && isHeld(fifoPath(runDir))) {
+    if (performance.now() > deadline) {
+      return "a QEMU that this agent does not see (of another PID namespace, or hidden in /proc)";
+    }
+    await wait(LOOK_AGAIN_MS);
+  }
+  return undefined;
 }
 
 /**
@@ -69,11 +89,9 @@ export async function qemuLivingIn(runDir: string): Promise<number | undefined> 
 export async function removeRunDirectory(runDir: string): Promise<void> {
   if (runDir === "") return; // a guest that never had one
   checkRunDirectory(runDir);
-  const pid = await qemuLivingIn(runDir);
-  if (pid !== undefined) {
-    throw new Error(
-      `a QEMU (pid ${pid}) still lives in ${runDir}: its guest may run, so it is left alone`,
-    );
+  const qemu = await qemuLivingIn(runDir);
+  if (qemu !== undefined) {
+    throw new Error(`${qemu} still lives in ${runDir}: its guest may run, so it is left alone`);
   }
   await removeCgroups(runDir);
   await rm(runDir, { recursive: true, force: true });

@@ -128,7 +128,7 @@ async function start(
   if (stray !== undefined) {
     throw new Fault(
       "GUEST_EXISTS",
-      `a QEMU (pid ${stray}) that no record names lives in ${runDir} and may run this guest: \`ferry doctor\` says what to do with it`,
+      `${stray} that no record names lives in ${runDir} and may run this guest: \`ferry doctor\` says what to do with it`,
     );
   }
   if (there !== undefined) await residents.remove(there); // lost: its QEMU is gone for good
