@@ -69,9 +69,10 @@ export async function runDraw(stage: Stage, drawn: Draw): Promise<ChaosResult> {
   const { instant, faults, back, ...shape } = drawn;
   let scene: Awaited<ReturnType<typeof open>> | undefined;
   try {
-    scene = await open(stage, instant, shape, back);
+    const drawnFaults = faults.map((fault) => mayMiss(FAULTS[fault]));
+    scene = await open(stage, instant, shape, back, drawnFaults);
     await reach(scene, instant);
-    const [last, ...before] = faults.map((fault) => mayMiss(FAULTS[fault])).reverse();
+    const [last, ...before] = drawnFaults.toReversed();
     for (const fault of before) await fault.inject(scene);
     if (last !== undefined) {
       await breakAndMend(scene, instant, last, ANY, before);

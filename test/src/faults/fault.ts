@@ -26,6 +26,8 @@ export interface Fault {
   readonly refuses?: Role;
   /** It needs memory to go that way. Otherwise rows send it directly, and chaos as it is drawn. */
   readonly transport?: Transport;
+  /** Whatever takes time, done before the migration begins: some instants do not wait. */
+  ready?(scene: Scene): void | Promise<void>;
   inject(scene: Scene): void | Promise<void>;
   mend(scene: Scene): void | Promise<void>;
 }

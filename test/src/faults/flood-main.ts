@@ -1,6 +1,6 @@
 /*
  * A caller that has nothing to do with the migration and floods an agent: node flood-main.js KIND ROLE
- * ADDRESS MIGRATION_ID. It goes on until it is killed, or its parent is gone.
+ * ADDRESS MIGRATION_ID. It begins when its parent says so, and goes on until it is killed, or its parent is gone.
  */
 import { once } from "node:events";
 import { connect } from "node:http2";
@@ -32,13 +32,20 @@ let rounds = 0;
 
 process.on("disconnect", () => process.exit(0));
 const start = ROUNDS[kind as FloodKind]; // flood.ts starts this program
-await Promise.all(Array.from({ length: LOOPS }, () => flood(start())));
+process.once("message", () => {
+  for (let loop = 0; loop < LOOPS; loop += 1) void flood(start());
+});
+say("ready");
+
+function say(kind: FromFlooder["kind"]): void {
+  process.send?.({ kind } satisfies FromFlooder);
+}
 
 async function flood(round: () => Promise<unknown>): Promise<never> {
   for (;;) {
     await round().catch(() => pass(AGAIN_MS)); // refused, put out, or nobody there
     rounds += 1;
-    if (rounds === ROUNDS_FIRST) process.send?.({ kind: "floods" } satisfies FromFlooder);
+    if (rounds === ROUNDS_FIRST) say("floods");
   }
 }
 

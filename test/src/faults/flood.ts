@@ -6,8 +6,9 @@ import { until } from "./until.js";
 
 export type FloodKind = "calls" | "streams" | "pings";
 export const FLOOD_KINDS: readonly FloodKind[] = ["calls", "streams", "pings"];
+export type ToFlooder = "flood";
 export interface FromFlooder {
-  readonly kind: "floods";
+  readonly kind: "ready" | "floods";
 }
 
 const WORDS: Record<FloodKind, string> = {
@@ -17,25 +18,31 @@ const WORDS: Record<FloodKind, string> = {
 };
 
 export function flood(kind: FloodKind, role: Role): Fault {
-  let flooders: Child<never, FromFlooder>[] = [];
+  let flooders: Child<ToFlooder, FromFlooder>[] = [];
   return {
     words: `another caller floods the ${role} agent with ${WORDS[kind]}`,
     lasts: true,
     cuts: false,
-    inject: async (scene) => {
+    ready: async (scene) => {
       const host = hostOf(role, scene);
-      const flooder = scene.stage.stranger<FromFlooder>("./flood-main.js", [
+      const flooder = scene.stage.stranger<ToFlooder, FromFlooder>("./flood-main.js", [
         kind,
         role,
         host.address[role],
         scene.migrationId,
       ]);
       flooders.push(flooder);
-      await until("the flood", () => flooder.said.length > 0);
+      await until("the flooder to be ready", () => flooder.said.length > 0);
+    },
+    inject: () => {
+      for (const flooder of flooders) flooder.tell("flood");
     },
     mend: async () => {
+      await until("the flood", () => flooders.every(({ said }) => said.some(isFlood)));
       await Promise.all(flooders.map((flooder) => flooder.end()));
       flooders = [];
     },
   };
 }
+
+const isFlood = ({ kind }: FromFlooder) => kind === "floods";

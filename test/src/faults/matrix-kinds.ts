@@ -10,6 +10,7 @@ import {
   EARLY,
   EITHER,
   harmless,
+  LANDED,
   leftOut,
   only,
   REAPED,
@@ -32,6 +33,7 @@ function some(reason: string, row: Row, ...instants: Instant[]): Row {
 }
 
 const NO_CONNECTION = cannot("that monitor is not open yet");
+const LET_GO = cannot("the destination agent has let go of that guest and its monitor");
 const NO_PUMP_YET = cannot("that pump is not started yet");
 
 const descriptors: { readonly [D in `noDescriptors:${Role}`]: Row } = {
@@ -56,6 +58,7 @@ const sourceMonitor: Row = {
 const destinationMonitor: Row = {
   ...harmless,
   ...at(NO_CONNECTION, "starting"),
+  ...at(LET_GO, ...LANDED),
   ...at(SOURCE, "listening", ...UNRELEASED),
   ...at(EITHER, ...RELEASING, "keeperFreed"),
 };
@@ -81,7 +84,7 @@ const monitors: { readonly [M in `monitor${"Lost" | "Gone"}:${Role}`]: Row } = {
 /** One of each step: Prepare, between the steps, Perform, the gate, the release, Finish, Confirm. */
 const STEPS = ["starting", "listening", "firstPage", "preSwitchover", "completed"] as const;
 const flooded = some(
-  "one instant of each step is run, and at `deviceState` the switchover's deadline passes before the flood has begun",
+  "one instant of each step is run",
   // The flood takes a processor from the switchover, which has a deadline.
   { ...harmless, ...at(EITHER, "preSwitchover") },
   ...STEPS,

@@ -46,9 +46,10 @@ async function tryCell(stage: Stage, instant: Instant, id: FaultId): Promise<Res
   const row = { instant, fault: id };
   let scene: Awaited<ReturnType<typeof open>> | undefined;
   try {
-    scene = await open(stage, instant, shapeFor(FAULTS[id]));
+    const fault = FAULTS[id];
+    scene = await open(stage, instant, shapeFor(fault), false, [fault]);
     await reach(scene, instant);
-    const mendedAt = await breakAndMend(scene, instant, FAULTS[id], cell.endings);
+    const mendedAt = await breakAndMend(scene, instant, fault, cell.endings);
     const { ending, judgement, troubles, endedAt } = await close(scene);
     const why = [...judgement.broken, ...troubles];
     if (!cell.endings.includes(ending)) {

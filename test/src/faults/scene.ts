@@ -46,6 +46,7 @@ export async function open(
   instant: Instant,
   shape = SHAPE,
   back = false,
+  faults: readonly Fault[] = [],
 ): Promise<Scene> {
   const [one, two] = stage.hosts;
   const [from, to] = back ? [two, one] : [one, two];
@@ -68,6 +69,7 @@ export async function open(
   const controller = stage.controller();
   const migrationId = newMigrationId();
   const scene = { stage, from, to, guestId, migrationId, controller, witness };
+  for (const fault of faults) await fault.ready?.(scene);
   const plan = INSTANTS[instant];
   for (const host of stage.hosts) {
     for (const role of ROLES) host.agents[role]?.said.splice(0);

@@ -78,7 +78,7 @@ export class Stage {
   readonly dir = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   readonly hosts: readonly [StageHost, StageHost];
   readonly controllerPlace: Place;
-  readonly #strangers = new Set<Child<never, unknown>>();
+  readonly #strangers = new Set<{ end(): Promise<unknown> }>();
   #closing: Promise<void> | undefined;
 
   constructor() {
@@ -149,8 +149,11 @@ export class Stage {
   }
 
   /** A caller that has nothing to do with the migration: it is ended with the row, if that does not end it. */
-  stranger<From>(program: string, args: readonly string[]): Child<never, From> {
-    const child = new Child<never, From>(program, args, {
+  stranger<To extends object | string, From>(
+    program: string,
+    args: readonly string[],
+  ): Child<To, From> {
+    const child = new Child<To, From>(program, args, {
       inside: (argv) => this.network.inside(this.controllerPlace, argv),
       logPath: join(this.dir, "stranger.log"),
     });
