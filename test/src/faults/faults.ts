@@ -81,6 +81,9 @@ type Victim =
   | "sourcePump"
   | "destinationPump";
 
+/** How long a pump may take to be there, in milliseconds. */
+const PUMP_MS = 2_000;
+
 const VICTIMS: Record<Victim, string> = {
   controller: "the controller",
   sourceAgent: "the source agent",
@@ -100,9 +103,10 @@ export function pumpsOf(migrationId: string, end: "dial" | "accept" | "") {
   );
 }
 
-function pidOf(victim: Victim, scene: Scene): number {
+/** Throws NothingThere. */
+async function pidOf(victim: Victim, scene: Scene): Promise<number> {
   const { from, to, controller, witness, migrationId } = scene;
-  const pid = {
+  const pids = {
     controller: () => controller.pid,
     sourceAgent: () => from.agents.source?.pid,
     destinationAgent: () => to.agents.destination?.pid,
@@ -110,11 +114,18 @@ function pidOf(victim: Victim, scene: Scene): number {
     destinationQemu: () => witness.on(to.place.name)?.pids().qemu,
     keeper: () => witness.on(to.place.name)?.pids().keeper,
     sourceKeeper: () => witness.on(from.place.name)?.pids().keeper,
-    sourcePump: () => pumpsOf(migrationId, "dial")[0]?.pid,
-    destinationPump: () => pumpsOf(migrationId, "accept")[0]?.pid,
-  }[victim]();
+    sourcePump: () => pumpPid(migrationId, "dial"),
+    destinationPump: () => pumpPid(migrationId, "accept"),
+  };
+  const pid = await pids[victim]();
   if (pid === undefined || pid === 0) throw new NothingThere(VICTIMS[victim]);
   return pid;
+}
+
+/** It is started while the agents go on: so it may be about to be. */
+async function pumpPid(migrationId: string, end: "dial" | "accept"): Promise<number | undefined> {
+  const there = () => pumpsOf(migrationId, end)[0]?.pid;
+  return until("the pump to be there", there, PUMP_MS).catch(() => undefined);
 }
 
 /** Whose death does not hurt what was prepared. */
@@ -137,7 +148,7 @@ function kill(victim: Victim): Fault {
     lasts: false,
     cuts: !SOURCES.has(victim),
     ...transportFor(victim),
-    inject: (scene) => signal(pidOf(victim, scene), "SIGKILL"),
+    inject: async (scene) => signal(await pidOf(victim, scene), "SIGKILL"),
     mend: async ({ from, to }) => {
       if (victim === "sourceAgent") await from.agents.source?.exited;
       if (victim === "destinationAgent") await to.agents.destination?.exited;
@@ -152,8 +163,8 @@ function freeze(victim: Victim): Fault {
     lasts: true,
     cuts: victim === "controller",
     ...transportFor(victim),
-    inject: (scene) => {
-      pid = pidOf(victim, scene);
+    inject: async (scene) => {
+      pid = await pidOf(victim, scene);
       signal(pid, "SIGSTOP");
     },
     mend: () => signal(pid, "SIGCONT"),

@@ -11,11 +11,13 @@ import {
   EITHER,
   harmless,
   LANDED,
+  LANDING,
   leftOut,
   only,
   REAPED,
   RELEASING,
   type Row,
+  RUNNING,
   SOURCE,
   SWITCHOVER,
   UNRELEASED,
@@ -144,31 +146,22 @@ const disks: { readonly [D in "full:both" | `runFull:${Role | "both"}`]: Row } =
   "runFull:both": some(SAME_DISK, runDestination, "firstPage", "completed", "landingSynced"),
 };
 
-const IN_BETWEEN = "the bytes go the same way as at an instant that is run";
+const CARRIED = cannot("that pump has carried everything, and ends by itself");
+const pump = {
+  ...at(NO_PUMP_YET, ...EARLY),
+  ...at(CARRIED, ...RELEASING, ...LANDING, ...RUNNING, ...LANDED),
+};
 const pumpKilled: Row = {
-  ...harmless,
-  ...at(NO_PUMP_YET, "starting"),
-  ...at(SOURCE, "firstPage", "preSwitchover"),
+  ...pump,
+  ...at(SOURCE, "met", "firstPage", "preSwitchover"),
   ...at(EITHER, "deviceState"),
 };
-const pumpFrozen: Row = {
-  ...harmless,
-  ...at(NO_PUMP_YET, "starting"),
-  ...at(EITHER, "firstPage", ...SWITCHOVER),
-};
-const PUMPED = [
-  "met",
-  "firstPage",
-  "preSwitchover",
-  "deviceState",
-  "completed",
-  "releasedSynced",
-] as const;
+const pumpFrozen: Row = { ...pump, ...at(EITHER, ...UNRELEASED) };
 const pumps: { readonly [P in `${"kill" | "freeze"}${"Source" | "Destination"}Pump`]: Row } = {
-  killSourcePump: some(IN_BETWEEN, pumpKilled, ...PUMPED, "landingSynced"),
-  freezeSourcePump: some(IN_BETWEEN, pumpFrozen, ...PUMPED, "landingSynced"),
-  killDestinationPump: some(IN_BETWEEN, pumpKilled, "listening", ...PUMPED, "landingSynced"),
-  freezeDestinationPump: some(IN_BETWEEN, pumpFrozen, "listening", ...PUMPED, "landingSynced"),
+  killSourcePump: pumpKilled,
+  freezeSourcePump: pumpFrozen,
+  killDestinationPump: pumpKilled,
+  freezeDestinationPump: pumpFrozen,
 };
 
 const STREAMED = ["firstPage", "preSwitchover", "completed", "landingSynced"] as const;
