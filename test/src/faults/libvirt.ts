@@ -10,6 +10,7 @@ const SWITCHOVER: readonly Instant[] = ["preSwitchover", "deviceState"];
 const RELEASING: readonly Instant[] = ["completed", "releasedUnsynced", "releasedSynced"];
 
 export function libvirtIn(fault: FaultId, instant: Instant): string {
+  if (fault.startsWith("tunnel:")) return ""; // its tunnel is another one
   const landing = INSTANT_IDS.indexOf(instant) >= INSTANT_IDS.indexOf("afterCont");
   const releasing = RELEASING.includes(instant);
   const copying = MEMORY.includes(instant) || SWITCHOVER.includes(instant);

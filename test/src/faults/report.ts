@@ -29,6 +29,19 @@ run directories, records.
 | lostAtSource | its QEMU or its host died under it before it was given away: listed as lost, to be started afresh |
 | lostAtDestination | it had landed, and its QEMU or its host died under it |
 
+Most faults are done at every instant. Of some kinds a few instants stand for all; what is left out, and why, is
+said [at the end](#what-is-left-out):
+
+| kind | what is done to it |
+|---|---|
+| no descriptor left | the agent's limit is lowered, from outside, to what it holds; later it is raised again |
+| a monitor breaks alone | QEMU's end of the agent's monitor is shut down, from outside; or its socket's file is gone as well, for a time |
+| a flood | another caller asks, opens streams (Prepare of that very migration with heartbeats, too) or pings without an end |
+| a full disk | not a byte fits into the state directory of one host or of both; or neither byte nor file, socket or folder into the run directory |
+| a stepped clock | what both agents of a host take for the time of day jumps, and jumps back: by hours, and by more than a timer can be set for |
+| a pump | the process that carries a tunnelled copy is killed or frozen |
+| in a tunnel | agents die, freeze or end and links break once more, while the memory goes through a tunnel |
+
 *Heals*: from the end of the fault (for a death: from the moment its successor is started) until neither
 host had anything left to do. *Stands still*: the longest time for which the guest ran nowhere, the time for
 which it was held at the instant included. Both depend on the machine, and this one was shared. *libvirt*: version 9.0
