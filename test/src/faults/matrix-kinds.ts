@@ -96,12 +96,12 @@ const flooded = some(
 
 /** Nothing is timed by a clock that can be stepped. */
 const stepped = some(
-  "no agent asks for the time of day between that instant and one that is run",
+  "a step at an instant that is run lasts beyond it",
   harmless,
   ...(["starting", "firstPage", "completed", "landingSynced"] as const),
 );
 
-const SAME_DISK = "each disk alone is filled there, or the one before and the one after are run";
+const SAME_DISK = "what is written there is written at an instant that is run, too";
 const CONSOLE = "QEMU opens its console on that disk, which the judge reads";
 /** Refused, or there is room again before it is. */
 const runSource: Row = { ...harmless, ...at(EITHER, ...EARLY, "met") };
