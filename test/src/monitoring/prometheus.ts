@@ -26,6 +26,7 @@ function hurried(rules: string): string {
   return rules
     .replace(/ for: \w+$/gm, " for: 1s")
     .replace(/\[\w+\]/g, "[20s]")
+    .replace(/(process_start_time_seconds) < \d+/g, "$1 < 20")
     .replace(/(awaiting_verdict_seconds) > 15/g, "$1 > 3")
     .replace(/(awaiting_verdict_seconds) > 60/g, "$1 > 6");
 }
