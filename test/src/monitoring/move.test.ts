@@ -4,11 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { stagedSpec } from "../e2e/support/staging.js";
+import { Steps } from "../e2e/support/steps.js";
 import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
 import { Hosts } from "../harness/hosts.js";
 import { move } from "../harness/move.js";
 import { until } from "../harness/until.js";
-import { type Sample, scrape } from "./scrape.js";
+import { promtool } from "./promtool.js";
+import { type Sample, scrape, scrapeText } from "./scrape.js";
 
 let hosts: Hosts;
 before(async () => {
@@ -68,6 +71,57 @@ test("a migration that is over is told by both ends under one id, and its guest 
   for (const samples of [await scrape(one, "source"), await scrape(two, "destination")]) {
     assert.equal(valueIn(samples, "ferry_guest_owner_info", { guest_id: "seen" }), undefined);
   }
+});
+
+test("what agents really tell has nothing that promtool complains of, before, during and after a move", async (t) => {
+  const [one, two] = hosts.pair;
+  const check = async (when: string) => {
+    for (const host of [one, two]) {
+      for (const role of ["source", "destination"] as const) {
+        const text = (await scrapeText(host, role)).split("\n");
+        // prom-client's own names of the process are not ours to choose.
+        const ours = text.filter((line) => !/^(# \w+ )?(nodejs|process)_/.test(line)).join("\n");
+        assert.match(ours, /^ferry_build_info\{/m);
+        const said = promtool(["check", "metrics"], `${ours.trim()}\n`);
+        assert.deepEqual(said, { ok: true, text: "" }, `${when}, ${host.name} ${role}`);
+      }
+    }
+  };
+  await check("before");
+  await TestGuest.start(one, stagedSpec("checked"));
+  const steps = new Steps({ guestId: "checked", from: one, to: two });
+  await steps.begin();
+  await check("begun");
+  const tether = steps.prepare();
+  t.after(() => tether.cancel());
+  await tether.ready();
+  await check("prepared");
+  const view = steps.perform();
+  t.after(() => view.leave());
+  await steps.departureIn("released");
+  await check("released");
+  tether.cancel();
+  await steps.departureIn("kept");
+  await check("kept");
+  assert.equal((await move("checked", one, two)).verdict, "landed");
+  await check("landed");
+});
+
+test("a Prepare that is refused leaves no series behind", async () => {
+  const [one, two] = hosts.pair;
+  await TestGuest.start(one, stagedSpec("refused"));
+  const steps = new Steps({ guestId: "refused", from: one, to: one }); // where it lives already
+  await steps.begin();
+  const refused = steps.prepare();
+  await assert.rejects(refused.ready());
+  for (const host of [one, two]) {
+    const told = await scrape(host, "destination");
+    assert.deepEqual(
+      told.filter(({ labels }) => labels.guest_id === "refused"),
+      [],
+    );
+  }
+  await steps.abort();
 });
 
 test("an agent tells what it is, and how its disk does", async () => {

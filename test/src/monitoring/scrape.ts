@@ -15,12 +15,17 @@ export function metricsAddress(host: TestHost, role: "source" | "destination"): 
 
 /** One scrape. Throws if it is refused. */
 export async function scrape(host: TestHost, role: "source" | "destination"): Promise<Sample[]> {
+  return (await scrapeText(host, role)).split("\n").flatMap(sampleOf);
+}
+
+/** The same, as it is sent. */
+export async function scrapeText(host: TestHost, role: "source" | "destination"): Promise<string> {
   const response = await fetch(`http://${metricsAddress(host, role)}/metrics`, {
     headers: { connection: "close" },
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`/metrics of ${host.name}'s ${role}: ${text}`);
-  return text.split("\n").flatMap(sampleOf);
+  return text;
 }
 
 function sampleOf(line: string): Sample[] {
