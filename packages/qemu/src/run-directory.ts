@@ -5,6 +5,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { isShort } from "@ferry/qmp";
 import { removeCgroups } from "./cgroup.js";
 import { isHeld } from "./held.js";
 import { stateOf } from "./identity.js";
@@ -16,6 +17,12 @@ import { makeQemuDirectory, type QemuUser } from "./run-as.js";
 const SOCKET_PATH_BYTES_MAX = 107;
 /** Longest name of a socket in a run directory, in bytes. */
 const SOCKET_NAME_BYTES_MAX = 24;
+/**
+ * A removal that lacks a descriptor, or finds something that was put there meanwhile, is tried again so often:
+ * after this time in milliseconds, after twice as long, and so on, for 5.5 s in all.
+ */
+const REMOVALS_MAX = 11;
+const REMOVE_AGAIN_MS = 100;
 
 /** A keeper that lives while its QEMU does not is reaping it, and needs this long at most, in milliseconds. */
 export const LAST_WORD_TIMEOUT_MS = 1_000;
@@ -84,11 +91,27 @@ export async function qemuLivingIn(runDir: string): Promise<string | undefined> 
 
 /**
  * Removes it with all that is in it, and the guest's cgroups. One that is gone already is no error.
- * Throws if a QEMU lives in it: nobody could find that one again.
+ * Throws if a QEMU lives in it: nobody could find that one again. What stays behind is found by the next start.
  */
 export async function removeRunDirectory(runDir: string): Promise<void> {
   if (runDir === "") return; // a guest that never had one
   checkRunDirectory(runDir);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await removeNow(runDir);
+      return;
+    } catch (error) {
+      if (!passes(error) || tries === REMOVALS_MAX) throw error;
+    }
+    await wait(tries * REMOVE_AGAIN_MS);
+  }
+}
+
+function passes(error: unknown): boolean {
+  return isShort(error) || (error as NodeJS.ErrnoException).code === "ENOTEMPTY"; // whatever it is, it is only read
+}
+
+async function removeNow(runDir: string): Promise<void> {
   const qemu = await qemuLivingIn(runDir);
   if (qemu !== undefined) {
     throw new Error(`${qemu} still lives in ${runDir}: its guest may run, so it is left alone`);
