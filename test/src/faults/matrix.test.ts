@@ -30,6 +30,15 @@ const ROWS: readonly (readonly [Instant, FaultId])[] = [
   ["afterRename", "killKeeper"],
   ["verdictTold", "deaf:controllerDestination"],
   ["sourceReaped", "bytes:sourceDestination"],
+  ["met", "runFull:source"],
+  ["firstPage", "monitorGone:source"],
+  ["firstPage", "clock:monthBack:source"],
+  ["preSwitchover", "killSourcePump"],
+  ["preSwitchover", "flood:streams:destination"],
+  ["completed", "noDescriptors:source"],
+  ["releasedSynced", "full:both"],
+  ["landingSynced", "monitorLost:destination"],
+  ["landingSynced", "tunnel:reset:sourceDestination"],
 ];
 
 const { skip, stage } = testStage();
