@@ -20,6 +20,7 @@ export { installKeeper } from "./keeper-script.js";
 export { type KvmProbe, probeKvm } from "./kvm.js";
 export type { Death } from "./last-word.js";
 export { type LaunchOptions, launchQemu } from "./launch.js";
+export { wantedBy } from "./launch-want.js";
 export { findTraces, type Places, type Seen, type Trace } from "./orphans.js";
 export {
   endOrphan,

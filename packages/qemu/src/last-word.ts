@@ -26,11 +26,14 @@ export interface LastWord {
 
 const LINE = /^([0-9]{1,3}) (freed|unfreed) ([a-z_]+)\n$/;
 const TAIL_BYTES_MAX = 2048;
+/** Of that for one sentence, which is cut at its end where it travels: QEMU's last words are the ones that count. */
+const TAIL_CHARACTERS_MAX = 320;
 const SIGNAL_BASE = 128;
 
 const CAUSES: Readonly<Record<string, string>> = {
   agent_died: ", because its agent died before freeing it",
   asked: ", as it was told to",
+  itself: ", by somebody else (if it was the kernel for want of memory, dmesg says so)",
 };
 
 /** Undefined while QEMU is not reaped (a half-written line counts as none). */
@@ -72,15 +75,21 @@ export function logTail(runDir: string): string {
     const { size } = fstatSync(file);
     const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES_MAX));
     const read = readSync(file, bytes, 0, bytes.length, size - bytes.length);
-    return bytes
-      .toString("utf8", 0, read)
-      .trim()
-      .replaceAll(/\s*\n\s*/g, "; ");
+    return lastLines(bytes.toString("utf8", 0, read));
   } catch {
     return "";
   } finally {
     if (file !== undefined) closeSync(file);
   }
+}
+
+/** As many of the last lines as fit, on one line. Warnings are left out where anything else was said. */
+export function lastLines(text: string): string {
+  const lines = text.split("\n").map((line) => line.trim());
+  const said = lines.filter((line) => line !== "");
+  const grave = said.filter((line) => !/: warning: /.test(line));
+  const all = (grave.length > 0 ? grave : said).join("; ");
+  return all.length > TAIL_CHARACTERS_MAX ? `…${all.slice(1 - TAIL_CHARACTERS_MAX)}` : all;
 }
 
 function withTail(text: string, runDir: string): string {

@@ -13,6 +13,7 @@ import {
   MigrationTrace,
   Vigil,
 } from "@ferry/agent-kit";
+import type { BlockerReason } from "@ferry/contract";
 import {
   type DestinationEffect,
   type DestinationHeard,
@@ -119,6 +120,8 @@ export class Arrival {
   killWanted = false;
   /** QEMU is being launched. */
   launching = false;
+  /** What its QEMU lacked on this host, where it could not be started. */
+  lack: BlockerReason | undefined;
   /** How QEMU stood when the guest was loaded; undefined if it did not say. */
   looked: Promise<RunState | undefined> | undefined;
   /** How often QEMU was asked to wake the guest, or whether it runs: the last one asked decides. */

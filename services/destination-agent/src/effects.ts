@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { openMonitor } from "@ferry/agent-kit";
+import type { BlockerReason } from "@ferry/contract";
 import type { DestinationEffect } from "@ferry/protocol";
 import {
   commandLine,
@@ -16,6 +17,7 @@ import {
   openIncoming,
   PortTaken,
   qemuDirectory,
+  wantedBy,
   watchIncoming,
   writePskFile,
 } from "@ferry/qemu";
@@ -96,7 +98,9 @@ async function launch(arrival: Arrival): Promise<void> {
     await arrival.hear("listening");
   } catch (error) {
     host.log.warn({ migration_id: arrival.migrationId, err: error }, "QEMU could not be prepared");
-    const ours = error instanceof StoreUnwritable || isShort(error);
+    const lack = lackIn(error);
+    arrival.lack ??= lack;
+    const ours = lack !== undefined || isShort(error);
     const cause = ours ? "host_fault" : "qemu_died";
     await arrival.fail(cause, message(error));
   } finally {
@@ -108,12 +112,13 @@ async function launch(arrival: Arrival): Promise<void> {
 /** From now on the end of QEMU or of its keeper is heard. */
 export function guard(arrival: Arrival, keeper: NonNullable<Arrival["keeper"]>): void {
   arrival.keeper = keeper;
-  void keeper.reaped.then((death) =>
-    arrival.hear("qemuGone", {
+  void keeper.reaped.then((death) => {
+    arrival.lack ??= wantedBy(death.summary);
+    return arrival.hear("qemuGone", {
       cause: "qemu_died",
       reason: `QEMU ended by itself: ${death.summary}`,
-    }),
-  );
+    });
+  });
   void keeper.keeperGone.then(() => arrival.hear("keeperGone"));
 }
 
@@ -188,10 +193,20 @@ async function listen(arrival: Arrival, key: string): Promise<void> {
     arrival.endpoint = { host: place.advertiseHost, port, key: secret ? key : "" };
     return;
   }
-  throw new Error(
+  throw new NoPort(
     `no port is free for an incoming migration in ${migration.portFirst}-${migration.portLast}: ` +
       "widen migration.port_first..port_last in the configuration",
   );
+}
+
+/** All ports of the range are somebody's. */
+class NoPort extends Error {}
+
+/** What this host lacks, of what a launch failed for; undefined: nothing that is known. */
+function lackIn(error: unknown): BlockerReason | undefined {
+  if (error instanceof StoreUnwritable) return "STATE_DIRECTORY_FULL";
+  if (error instanceof NoPort) return "NO_PORT";
+  return wantedBy(message(error));
 }
 
 /** QEMU itself encrypts: in a tunnel the agents do. */

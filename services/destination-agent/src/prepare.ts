@@ -271,11 +271,15 @@ async function tell(call: PrepareCall, arrival: Arrival, options: Admitting): Pr
     return;
   }
   const { verdict, cause } = arrival;
-  const details = { verdict, ...(cause === undefined ? {} : { cause }) };
+  const why = arrival.reason || "it could not be prepared";
+  // No retry of this id helps: it is over. So what another host may have is this host's unfitness.
+  const lack = prepared ? undefined : arrival.lack;
+  const blockers =
+    lack === undefined ? [] : [{ reason: lack, subject: arrival.guestId, description: why }];
   throw new Fault(
-    prepared ? "TETHER_CUT" : "QEMU_FAILED",
-    `the guest was discarded (${verdict}): ${arrival.reason || "it could not be prepared"}`,
-    details,
+    prepared ? "TETHER_CUT" : lack === undefined ? "QEMU_FAILED" : "HOST_UNFIT",
+    `the guest was discarded (${verdict}): ${why}`,
+    { verdict, blockers, ...(cause === undefined ? {} : { cause }) },
   );
 }
 

@@ -73,11 +73,7 @@ test("a port that a stranger has is passed over; when all are taken, that is sai
   await one.abort();
   giveBack.push(await takePort(PORTS.port_last));
   const other = await begun();
-  is(
-    await other.prepare().fault(),
-    "QEMU_FAILED",
-    /no port is free .* widen migration\.port_first/,
-  );
+  is(await other.prepare().fault(), "HOST_UNFIT", /no port is free .* widen migration\.port_first/);
   await other.abort();
   for (const each of giveBack) await each();
   const mended = await begun();
@@ -92,6 +88,19 @@ test("a QEMU that exits at once leaves its last words", async () => {
   bench.slow.refuseStart("settled");
   const steps = await begun();
   is(await steps.prepare().fault(), "QEMU_FAILED", /exited with code 1.*no such luck/);
+  assert.equal(Verdict[(await steps.abandon()).verdict], "RETURNED");
+  await steps.abort();
+});
+
+test("a QEMU that lacks something of its host has the caller choose another, and says what is to be mended", async () => {
+  bench.slow.refuseStart("settled", "cannot set up guest memory 'pc.ram': Cannot allocate memory");
+  const steps = await begun();
+  const fault = await steps.prepare().fault();
+  is(fault, "HOST_UNFIT", /exited with code 1.*Cannot allocate memory/);
+  assert.deepEqual(
+    fault?.blockers.map(({ reason, subject }) => [reason, subject]),
+    [["MEMORY_SHORT", "settled"]],
+  );
   assert.equal(Verdict[(await steps.abandon()).verdict], "RETURNED");
   await steps.abort();
 });
@@ -215,7 +224,7 @@ test("a full disk takes no new work, and what is there runs on", { skip }, async
   try {
     const full = [from, to].map(({ stateDir }) => fill(stateDir));
     const steps = await begun();
-    is(await steps.prepare().fault(), "QEMU_FAILED", /cannot write .* \(ENOSPC\): free some space/);
+    is(await steps.prepare().fault(), "HOST_UNFIT", /cannot write .* \(ENOSPC\): free some space/);
     await steps.abort();
     const start = await refusal(from.client.guests.start(stagedSpec("late")));
     is(start, "STATE_DIRECTORY_FULL", /state directory cannot be written/);

@@ -23,6 +23,7 @@ import {
   neededOf,
   qemuLivingIn,
   removeRunDirectory,
+  wantedBy,
 } from "@ferry/qemu";
 import type { Departures } from "../departures.js";
 import { Resident } from "../resident.js";
@@ -169,9 +170,13 @@ async function launchWritten(
     await store.guests.remove(guestId);
     await removeRunDirectory(record.guest.runDir);
     const text = error instanceof Error ? error.message : String(error);
-    throw error instanceof Fault
-      ? error
-      : new Fault("QEMU_FAILED", `QEMU would not start: ${text}`);
+    if (error instanceof Fault) throw error;
+    const description = `QEMU would not start: ${text}`;
+    const reason = wantedBy(text);
+    if (reason === undefined) throw new Fault("QEMU_FAILED", description);
+    throw new Fault("HOST_UNFIT", description, {
+      blockers: [{ reason, subject: guestId, description }],
+    });
   }
 }
 

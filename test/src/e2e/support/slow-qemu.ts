@@ -21,7 +21,7 @@ for each; do
 done
 while [ "$incoming" = yes ] && [ -e "${dir}/hold-$guest" ]; do sleep 0.05; done
 if [ "$incoming" = yes ] && [ -e "${dir}/refuse-$guest" ]; then
-  echo "qemu: no such luck" >&2
+  cat "${dir}/refuse-$guest" >&2
   exit 1
 fi
 if [ -e "${dir}/aside-$guest" ]; then
@@ -58,8 +58,8 @@ export class SlowQemu {
   }
 
   /** The guest's incoming QEMUs end at once, with words on their standard error. */
-  refuseStart(guestId: string): void {
-    writeFileSync(join(this.dir, `refuse-${guestId}`), "");
+  refuseStart(guestId: string, words = "no such luck"): void {
+    writeFileSync(join(this.dir, `refuse-${guestId}`), `qemu: ${words}\n`);
   }
 
   /** From now on the guest's QEMUs listen beside that monitor's name: `LateMonitor` takes the name. */
