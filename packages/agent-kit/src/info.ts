@@ -25,13 +25,15 @@ export function infoHandler(options: InfoOptions) {
   return async (request: GetInfoRequest): Promise<GetInfoResponse> => {
     checkAddressee(request, agentId);
     const free = (await memoryFreeBytes?.()) ?? 0;
+    const here = await qemu;
+    void here.kvmNow(); // for the next one who asks: trying takes a while where KVM is broken
     return {
       agentId,
       hostId: config.hostId,
       role: role === "source" ? Role.SOURCE : Role.DESTINATION,
       version: VERSION,
       protocolVersion: PROTOCOL_VERSION,
-      qemu: toWireBuild(config.qemu.binary, await qemu),
+      qemu: toWireBuild(config.qemu.binary, here),
       limits: { ...limitsTold(config, role), memoryAvailableBytes: BigInt(Math.max(0, free)) },
       features: featuresOf(config, role),
       guests: await guests(),

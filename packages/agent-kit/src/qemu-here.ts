@@ -10,6 +10,7 @@ import {
   type RunAs,
 } from "@ferry/qemu";
 import type { Config } from "./config.js";
+import { type KvmSeen, KvmStanding } from "./kvm-standing.js";
 import { toWireAccelerator } from "./wire.js";
 
 /** CPU models come from callers: no more than these are remembered. */
@@ -17,7 +18,10 @@ const EXPANSIONS_MAX = 256;
 
 export interface QemuHere {
   readonly build: QemuProbe;
-  readonly kvm: { readonly works: boolean; readonly reason: string };
+  /** Whether KVM runs guests, as it was tried last. */
+  readonly kvm: KvmSeen;
+  /** The same, tried anew if that was long ago and a "no". */
+  kvmNow(): Promise<KvmSeen>;
   /** What guests get that leave the choice to us. */
   readonly accelerator: "kvm" | "tcg";
   /** Whom guests' QEMU runs as; undefined: as we do. */
@@ -65,11 +69,20 @@ export async function lookAtQemu(config: Config): Promise<QemuHere> {
   if (config.qemu.accelerator === "kvm" && !kvm.works) {
     throw new Error(`qemu.accelerator is kvm, but KVM does not work here: ${kvm.reason}`);
   }
+  const standing = new KvmStanding(
+    kvm,
+    config.qemu.accelerator === "tcg" ? undefined : () => probeKvm(binary),
+  );
   const expansions = new Map<string, Promise<Record<string, string>>>();
   return {
     build,
-    kvm,
-    accelerator: kvm.works ? "kvm" : "tcg",
+    get kvm() {
+      return standing.seen;
+    },
+    kvmNow: () => standing.current(),
+    get accelerator() {
+      return standing.seen.works ? "kvm" : "tcg";
+    },
     runAs: user && { user, version: build.version },
     cpuProperties: (machineType, cpuModel, accelerator) => {
       const name = `${machineType} ${accelerator} ${cpuModel}`;
@@ -86,11 +99,12 @@ export async function lookAtQemu(config: Config): Promise<QemuHere> {
 }
 
 export function toWireBuild(binary: string, qemu: QemuHere): QemuBuild {
+  const { works, reason, at } = qemu.kvm;
   return {
     binary,
     version: qemu.build.version,
     accelerator: toWireAccelerator(qemu.accelerator) || Accelerator.TCG,
-    acceleratorReason: qemu.kvm.works ? "KVM ran a guest" : `no KVM: ${qemu.kvm.reason}`,
+    acceleratorReason: `${works ? "KVM ran a guest" : `no KVM: ${reason}`} (tried at ${at.toISOString()})`,
     machineTypes: [...qemu.build.machineTypes],
     machineAliases: { ...qemu.build.machineAliases },
     migrationCapabilities: [...qemu.build.migrationCapabilities],

@@ -64,7 +64,8 @@ export interface AdmissionHost extends Omit<Host, "settled"> {
   readonly machineTypes: ReadonlySet<string>;
   /** Version of the QEMU that receives guests here, e.g. "7.2.22". */
   readonly qemuVersion: string;
-  readonly kvm: { readonly works: boolean; readonly reason: string };
+  /** Whether KVM runs guests here; a "no" that is old is tried again. */
+  kvmNow(): Promise<{ readonly works: boolean; readonly reason: string }>;
   /** What a CPU model means here, as QEMU expands it. */
   cpuProperties(spec: GuestSpec, accelerator: "kvm" | "tcg"): Promise<Record<string, string>>;
 }
@@ -170,14 +171,16 @@ const FINDERS: readonly Finder[] = [
           ),
         ],
 
-  async ({ accelerator }, { kvm }) =>
-    accelerator === "kvm" && !kvm.works
-      ? [blocker("ACCELERATOR_MISSING", "kvm", `KVM does not work on this host: ${kvm.reason}`)]
-      : [],
+  async ({ accelerator }, host) => {
+    if (accelerator !== "kvm") return [];
+    const { works, reason } = await host.kvmNow();
+    if (works) return [];
+    return [blocker("ACCELERATOR_MISSING", "kvm", `KVM does not work on this host: ${reason}`)];
+  },
 
   async ({ spec, accelerator, cpuProperties }, host) => {
     if (!host.machineTypes.has(spec.machineType)) return []; // QEMU cannot be asked
-    if (accelerator === "kvm" && !host.kvm.works) return [];
+    if (accelerator === "kvm" && !(await host.kvmNow()).works) return [];
     try {
       const here = await host.cpuProperties(spec, accelerator);
       return compareCpu(cpuProperties, here).map(({ feature, source, destination }) =>

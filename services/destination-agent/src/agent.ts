@@ -288,7 +288,7 @@ function admissionOf(qemu: QemuHere) {
     machineTypes: new Set(qemu.build.machineTypes),
     qemuVersion: qemu.build.version,
     runAs: qemu.runAs,
-    kvm: qemu.kvm,
+    kvmNow: () => qemu.kvmNow(),
     cpuProperties: (spec: { machineType: string; cpuModel: string }, accelerator: "kvm" | "tcg") =>
       qemu.cpuProperties(spec.machineType, spec.cpuModel, accelerator),
   };

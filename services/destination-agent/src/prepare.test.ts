@@ -23,7 +23,7 @@ test("a guest that admission still looks at when the agent begins to end is refu
     store: { guestExists: async () => false, guestCount: async () => 0 },
     ports: { free: () => [1], first: 1, last: 1 },
     machineTypes: new Set(["q35"]),
-    kvm: { works: false, reason: "" },
+    kvmNow: async () => ({ works: false, reason: "" }),
     async cpuProperties() {
       setImmediate(() => asked.emit("asked"));
       await once(asked, "answered");

@@ -46,7 +46,11 @@ export function startHandler(options: StartOptions) {
     checkServing(options.draining());
     return options.residents.turns.take(asked.guestId, async () => {
       const qemu = await options.qemu;
-      const pinned = await pin(asked, qemu);
+      // A Start that is repeated means the guest that runs, whatever this host could do by now.
+      const there = await options.residents.find(asked.guestId);
+      const runsOn = there?.dead === false ? there.record.guest.accelerator : undefined;
+      if (runsOn === undefined && asked.accelerator !== "tcg") await qemu.kvmNow();
+      const pinned = await pin(asked, qemu, runsOn ?? qemu.accelerator);
       const resident = await start(pinned, request.paused, qemu, options);
       return { agentId: options.agentId, guest: describe(resident) };
     });
@@ -57,6 +61,7 @@ export function startHandler(options: StartOptions) {
 async function pin(
   spec: GuestSpec,
   qemu: QemuHere,
+  usual: "kvm" | "tcg",
 ): Promise<GuestSpec & { accelerator: "kvm" | "tcg" }> {
   const machineType = qemu.build.machineAliases[spec.machineType] ?? spec.machineType;
   if (!qemu.build.machineTypes.includes(machineType)) {
@@ -74,7 +79,7 @@ async function pin(
       },
     );
   }
-  const accelerator = spec.accelerator === "auto" ? qemu.accelerator : spec.accelerator;
+  const accelerator = spec.accelerator === "auto" ? usual : spec.accelerator;
   if (accelerator === "kvm" && !qemu.kvm.works) {
     throw new Fault("ACCELERATOR_MISSING", `KVM does not work on this host: ${qemu.kvm.reason}`);
   }

@@ -107,7 +107,7 @@ export interface QemuBuild {
   version: string;
   /** The accelerator guests get unless their spec says otherwise. */
   accelerator: Accelerator;
-  /** Why: what the probe of KVM showed. */
+  /** Why: what the probe of KVM showed, and when it was tried. A "no" older than 30 s is tried again when a guest wants KVM, and after a GetInfo. */
   acceleratorReason: string;
   /** Every machine type it knows, versioned names only. */
   machineTypes: string[];
