@@ -101,12 +101,28 @@ test("a value of another kind is refused, which the encoder would take for somet
   const perform = contract.find("Perform").request;
   contract.check({ bandwidth_bytes_per_second: "18446744073709551615" }, perform);
   contract.check({ bandwidth_bytes_per_second: 1 }, perform);
-  for (const wrong of ["many", "-1", -1, 1.5]) {
+  for (const wrong of ["many", "-1", -1, 1.5, 2 ** 53, "18446744073709551616", ""]) {
     assert.throws(
       () => contract.check({ bandwidth_bytes_per_second: wrong }, perform),
       /bandwidth_bytes_per_second: .* is none of its values/,
     );
   }
+});
+
+test("what one method answers another one takes as it is", () => {
+  const begun = methods.find(({ path }) => path.endsWith("/Begin"));
+  assert.ok(begun !== undefined);
+  const kernel = { path: "/vmlinuz", command_line: "quiet" };
+  const sent = { description: { spec: { guest_id: "vm1", kernel, memory_bytes: "1048576" } } };
+  const { description } = begun.responseDeserialize(begun.responseSerialize(sent)) as typeof sent;
+  const contract = new Contract(loaded);
+  const { request } = contract.find("Prepare");
+  contract.check({ open: { description } }, request);
+  const mixed = { ...description.spec, boot: "firmware" };
+  assert.throws(
+    () => contract.check({ open: { description: { spec: mixed } } }, request),
+    /spec has no field boot/,
+  );
 });
 
 test("a method is found by its shortest name that is one method's", () => {

@@ -36,6 +36,13 @@ interface Field {
   readonly label: string;
 }
 
+/** A DescriptorProto, as far as it is used here. */
+interface Descriptor {
+  readonly name: string;
+  readonly field: readonly Field[];
+  readonly oneofDecl: readonly { readonly name: string }[];
+}
+
 /** A word of an enum, as its descriptor has it. */
 interface EnumWord {
   readonly name: string;
@@ -45,9 +52,11 @@ interface EnumWord {
 const isNumber = (value: unknown) => typeof value === "number";
 const isWhole = (least: number, most: number) => (value: unknown) =>
   Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
-/** 64-bit numbers may be strings. */
-const isLong = (least: number, digits: RegExp) => (value: unknown) =>
-  typeof value === "string" ? digits.test(value) : isWhole(least, Number.MAX_SAFE_INTEGER)(value);
+/** 64-bit numbers may be strings. One that is too large the encoder would wrap to another. */
+const isLong = (least: bigint, most: bigint) => (value: unknown) => {
+  if (typeof value !== "string") return Number.isSafeInteger(value) && Number(value) >= least;
+  return /^-?[0-9]{1,20}$/.test(value) && BigInt(value) >= least && BigInt(value) <= most;
+};
 const isText = (value: unknown) => typeof value === "string";
 
 /** Which JSON values a scalar takes; those that are not named take any. */
@@ -59,14 +68,16 @@ const FITS: Readonly<Record<string, (value: unknown) => boolean>> = {
   TYPE_FLOAT: isNumber,
   TYPE_INT32: isWhole(-(2 ** 31), 2 ** 31 - 1),
   TYPE_UINT32: isWhole(0, 2 ** 32 - 1),
-  TYPE_INT64: isLong(Number.MIN_SAFE_INTEGER, /^-?[0-9]{1,19}$/),
-  TYPE_UINT64: isLong(0, /^[0-9]{1,20}$/),
+  TYPE_INT64: isLong(-(2n ** 63n), 2n ** 63n - 1n),
+  TYPE_UINT64: isLong(0n, 2n ** 64n - 1n),
 };
 
 /** What a message may contain. */
 export interface MessageShape {
   readonly name: string;
   readonly fields: readonly Field[];
+  /** Names of its oneofs. */
+  readonly oneofs: readonly string[];
 }
 
 /** Everything in the .proto files, by its full name. */
@@ -83,7 +94,7 @@ export function loadContract(directory = PROTO_DIRECTORY): PackageDefinition {
     longs: String,
     enums: String,
     bytes: String,
-    oneofs: true,
+    oneofs: true, // an answer names the arm that is set, e.g. "event":"prepared"
   });
 }
 
@@ -125,6 +136,8 @@ export class Contract {
       throw new Failure(`${where}: an object is wanted`, `Its fields are ${names(shape)}.`);
     }
     for (const [name, inner] of Object.entries(value)) {
+      // What came out of an answer may go into a request as it is: there it says which arm is set.
+      if (shape.oneofs.includes(name) && Object.hasOwn(value, String(inner))) continue;
       const field = shape.fields.find((each) => each.name === name);
       if (field === undefined) {
         throw new Failure(
@@ -194,8 +207,8 @@ function isMessage(definition: AnyDefinition): definition is MessageTypeDefiniti
 }
 
 export function shapeOf(definition: { readonly type: object }): MessageShape {
-  const { name, field } = definition.type as { name: string; field: Field[] }; // a DescriptorProto
-  return { name, fields: field };
+  const { name, field, oneofDecl } = definition.type as Descriptor;
+  return { name, fields: field, oneofs: oneofDecl.map((each) => each.name) };
 }
 
 function callable(
