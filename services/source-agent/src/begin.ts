@@ -23,6 +23,7 @@ import {
 } from "@ferry/contract";
 import { migrationBlockers, neededOf } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
+import { busy } from "./busy.js";
 import { Departure } from "./departure.js";
 import type { Departures } from "./departures.js";
 import { findPath } from "./path.js";
@@ -255,8 +256,8 @@ type Limits = Departures["host"]["metrics"]["limits"];
 function refusal(blockers: readonly Blocker[]): Fault {
   const text = blockers.map((each) => `${each.reason}: ${each.description}`).join("; ");
   const details = { blockers: [...blockers] };
-  const first = blockers[0]?.reason;
-  if (first === "GUEST_BUSY") return new Fault("GUEST_BUSY", text, details);
+  const { reason: first, subject = "" } = blockers[0] ?? {};
+  if (first === "GUEST_BUSY") return busy(subject, text, blockers);
   if (first === "NO_SLOT") return new Fault("NO_SLOT", text, details);
   if (first === "GUEST_NOT_RUNNING" || first === "GUEST_UNREACHABLE") {
     return new Fault(first, text, details);

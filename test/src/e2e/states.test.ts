@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { getMigration, MigrationRefused } from "@ferry/client";
+import { type FaultRead, readFault } from "@ferry/contract";
 import { TestGuest, tickerFolder, tickerSpec } from "../harness/guests.js";
 import { Hosts } from "../harness/hosts.js";
 import { move } from "../harness/move.js";
@@ -94,11 +95,20 @@ test("while one controller moves a guest, another one is told that it is busy", 
   const abort = new AbortController();
   const first = move("wanted", one, two, { ...SLOW, signal: abort.signal });
   await copying(guest);
+  const { migrationId } = await guest.livesAt(one);
   const bounds = { beginMs: 3_000 };
+  const told = (fault: FaultRead | undefined) => {
+    assert.equal(fault?.reason, "GUEST_BUSY");
+    assert.equal(fault.metadata.migration_id, migrationId);
+    return true;
+  };
   await assert.rejects(
     move("wanted", one, two, { bounds }),
-    (error: unknown) => error instanceof MigrationRefused && error.fault?.reason === "GUEST_BUSY",
+    (error: unknown) => error instanceof MigrationRefused && told(error.fault),
   );
+  for (const act of ["pause", "stop"] as const) {
+    await assert.rejects(one.client.guests[act]("wanted"), (error) => told(readFault(error)));
+  }
   abort.abort();
   assert.equal((await first).verdict, "returned");
   await guest.ticksOn();

@@ -9,6 +9,7 @@ import {
 } from "@ferry/contract";
 import { cont, stop } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
+import { busy } from "../busy.js";
 import type { Departures } from "../departures.js";
 import type { Resident } from "../resident.js";
 import type { Residents } from "../residents.js";
@@ -38,8 +39,8 @@ async function order(
   return residents.turns.take(guestId, async () => {
     const leaving = departures.ofGuest(guestId);
     if (leaving !== undefined) {
-      throw new Fault(
-        "GUEST_BUSY",
+      throw busy(
+        leaving.migrationId,
         `migration ${leaving.migrationId} has the guest (${leaving.phase}): abort it, or let it end`,
       );
     }

@@ -25,6 +25,7 @@ import {
   removeRunDirectory,
   wantedBy,
 } from "@ferry/qemu";
+import { busy } from "../busy.js";
 import type { Departures } from "../departures.js";
 import { Resident } from "../resident.js";
 import type { Residents } from "../residents.js";
@@ -114,8 +115,8 @@ async function start(
   }
   const leaving = departures.ofGuest(guestId);
   if (leaving !== undefined) {
-    throw new Fault(
-      "GUEST_BUSY",
+    throw busy(
+      leaving.migrationId,
       `migration ${leaving.migrationId} of this guest is not settled (${leaving.phase}): starting it afresh could run it twice`,
     );
   }
@@ -167,7 +168,7 @@ async function launchWritten(
   const arriving = await store.arrivalOf(guestId);
   if (arriving !== undefined) {
     await store.guests.remove(guestId);
-    throw new Fault("GUEST_BUSY", `the guest is arriving here, in migration ${arriving}`);
+    throw busy(arriving, `the guest is arriving here, in migration ${arriving}`);
   }
   try {
     return await launch(record, qemu, options);

@@ -1,13 +1,8 @@
 /* Stop powers a guest down, and kills it when its grace is over. */
 import { checkAddressee, checkGuestId, invalid } from "@ferry/agent-kit";
-import {
-  Fault,
-  GuestState,
-  StopOutcome,
-  type StopRequest,
-  type StopResponse,
-} from "@ferry/contract";
+import { GuestState, StopOutcome, type StopRequest, type StopResponse } from "@ferry/contract";
 import { powerdown } from "@ferry/qemu";
+import { busy } from "../busy.js";
 import type { Departures } from "../departures.js";
 import type { Resident } from "../resident.js";
 import type { Residents } from "../residents.js";
@@ -30,8 +25,8 @@ export function stopHandler({ agentId, residents, departures }: StopOptions) {
     return residents.turns.take(guestId, async () => {
       const leaving = departures.ofGuest(guestId);
       if (leaving !== undefined) {
-        throw new Fault(
-          "GUEST_BUSY",
+        throw busy(
+          leaving.migrationId,
           leaving.undecided
             ? `migration ${leaving.migrationId} has the guest, which perished at the destination: take it back or give it up (ferry resolve)`
             : `migration ${leaving.migrationId} has the guest (${leaving.phase}): abort it, or let it end`,
