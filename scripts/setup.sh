@@ -21,8 +21,11 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 # Runs a step with its output kept back; shows the end of it only if the step fails.
 quietly() {
   ferry_log=$(mktemp)
+  trap 'rm -f "$ferry_log"; exit 130' INT
+  trap 'rm -f "$ferry_log"; exit 143' TERM
   if "$@" >"$ferry_log" 2>&1 </dev/null; then
     rm -f "$ferry_log"
+    trap - INT TERM
   else
     tail -n 30 "$ferry_log" >&2
     rm -f "$ferry_log"

@@ -9,20 +9,30 @@ import { bold, duration, print } from "./picture.js";
 import { move, strike } from "./scenes.js";
 import { setUp } from "./stage.js";
 
-let hosts: Hosts | undefined;
+/** Also while they start: there is something to clean up from then on. */
+let opening: Promise<Hosts> | undefined;
 let closing: Promise<void> | undefined;
 const close = () => {
-  closing ??= hosts?.close() ?? Promise.resolve();
+  closing ??= (async () => {
+    const hosts = await opening?.catch(() => undefined); // those that did not start have cleaned up
+    await hosts?.close();
+  })();
   return closing;
 };
 
-const interrupted = new Promise<NodeJS.Signals>((resolve) => {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, resolve);
+/** As shells have it, 128 and the signal's number. */
+const INTERRUPTED = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
+type Interruption = keyof typeof INTERRUPTED;
+
+const interrupted = new Promise<Interruption>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => resolve(signal));
+  process.stdout.on("error", () => resolve("SIGPIPE")); // its reader is gone (`| head`), or the disk is full
 });
 void interrupted.then(async (signal) => {
   print(`${signal}: cleaning up`);
   await close();
-  process.exit(signal === "SIGINT" ? 130 : 143);
+  process.exit(INTERRUPTED[signal]);
 });
 
 try {
@@ -36,6 +46,7 @@ try {
   );
   print("             npm run demo -- --keep, for two hosts to play with");
 } catch (error) {
+  await new Promise(setImmediate); // an interrupt that ended a program of ours may not have been heard yet
   if (closing === undefined) {
     print(`The demonstration broke: ${error instanceof Error ? error.message : error}`);
     process.exitCode = 1;
@@ -47,8 +58,8 @@ try {
 async function play(): Promise<void> {
   print(bold("Ferry moves a running guest, and never leaves it running twice."));
   print();
-  const stage = await setUp((started) => {
-    hosts = started;
+  const stage = await setUp((starting) => {
+    opening = starting;
   });
   const [one, two] = stage.hosts.pair;
   await move(stage, "It moves to the other host, QEMU to QEMU, encrypted.", [one, two], []);

@@ -31,17 +31,17 @@ interface Kind {
   count(text: string): number;
 }
 
-/** `opened` hears of the hosts as soon as there is something to close. */
-export async function setUp(opened: (hosts: Hosts) => void): Promise<Stage> {
+/** `opening` hears of the hosts as soon as there is something to close. */
+export async function setUp(opening: (hosts: Promise<Hosts>) => void): Promise<Stage> {
   const kind = await kindOfGuest();
   const hosts = await timed("Starting the four agents of two hosts", async () => {
-    const started = await Hosts.start({
+    const starting = Hosts.start({
       allowedPaths: kind.folders,
       // Whoever shows this on a busy laptop shall see it all the same.
       config: { timeouts: { meet_stale_ms: 5_000, switchover_margin_ms: 10_000 } },
     });
-    opened(started);
-    return started;
+    opening(starting);
+    return starting;
   });
   print(
     hosts.network.kind === "namespaces"

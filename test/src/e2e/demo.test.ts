@@ -39,6 +39,26 @@ test("the demonstration moves the guest twice, strikes two controllers, and ends
   assert.equal(said().match(/none skipped, none twice/g)?.length, 4, said());
 });
 
+test("interrupted while its agents start, it leaves no process and no file", async (t) => {
+  const { child, ended } = play(t);
+  const folder = await until("an agent to start", () => folderOf(child.pid), 120_000);
+  child.kill("SIGTERM");
+  assert.equal(await ended, 143);
+  assert.deepEqual(processesMentioning(folder), []);
+  assert.equal(existsSync(folder), false);
+});
+
+test("when nobody reads it any more, it leaves no process and no file", async (t) => {
+  const { child, ended, said } = play(t);
+  await until("the agents to run", () => said().includes("Starting the four agents"), 120_000);
+  const folder = folderOf(child.pid);
+  assert.ok(folder !== undefined);
+  child.stdout.destroy(); // as `| head` does
+  assert.equal(await ended, 141);
+  assert.deepEqual(processesMentioning(folder), []);
+  assert.equal(existsSync(folder), false);
+});
+
 test("interrupted in the middle, it leaves no process and no file", async (t) => {
   const { child, ended, said } = play(t);
   await until("the first scene", () => said().includes("1. It moves"), 120_000);
