@@ -126,6 +126,8 @@ export const departureRecord = z.object({
   /** The guest was paused when the migration began: it is taken back paused. */
   paused: z.boolean(),
   reason: z.string(),
+  /** Who began it, as its certificate says: a limit per caller holds over a restart. Absent: an older agent wrote it. */
+  caller: z.string().optional(),
   /** A person stood in for the destination: who, and why. Written before the guest was touched for it. */
   overridden: z.string().optional(),
   /** That person gave the guest up: it is not to be taken back but to be killed. */

@@ -123,9 +123,9 @@ async function begin(
     downtimeLimitMs: 0,
     paused: resident.record.guest.paused,
     reason: "",
+    caller,
     ...(traceparent === undefined ? {} : { traceparent }),
   });
-  departure.caller = caller;
   departures.add(departure);
   await departure.hear("begin");
   residents.leases.renew(departure, leaseMs);

@@ -149,12 +149,15 @@ export class Departure {
   converging = false;
   /** The most the destination lets this copy use, in bytes per second; 0: no limit. */
   destinationBandwidth = 0;
-  /** Who began it, as its certificate says; empty after a restart. */
-  caller = "";
   /** What went wrong with Meet last, in words; empty if nothing did. */
   meetTrouble = "";
   /** What the destination said last was of no arrival of ours. */
   #disowned = false;
+  /** Who began it, as its certificate says; empty if an older agent wrote it down. */
+  get caller(): string {
+    return this.record.caller ?? "";
+  }
+
   /** Resolves when nothing more will happen at this end. */
   readonly over: Promise<void>;
   #end: () => void = () => {};

@@ -72,6 +72,11 @@ export class Residents {
     }
   }
 
+  /** Guests that live here, those that are being started included. */
+  get count(): number {
+    return new Set([...this.#guests.keys(), ...this.#starting]).size;
+  }
+
   /** After a restart: they are known when it returns, though not each one's monitor may be open. */
   async findAgain(guestIds: readonly string[]): Promise<void> {
     await Promise.all(guestIds.map((id) => this.#find(id, START_MONITOR_MS)));

@@ -7,8 +7,9 @@ import { after, before, test } from "node:test";
 import type { FaultRead } from "@ferry/contract";
 import { TestGuest } from "../harness/guests.js";
 import { metricOf } from "../harness/metrics.js";
+import { until } from "../harness/until.js";
 import { type Bench, openBench } from "./support/bench-hosts.js";
-import { stagedSpec } from "./support/staging.js";
+import { NARROW, stagedSpec } from "./support/staging.js";
 import { refusal, Steps } from "./support/steps.js";
 
 let bench: Bench;
@@ -95,4 +96,55 @@ test("of many that come at once no more are accepted than there is room for", as
     ),
   );
   assert.deepEqual(ends.sort(), ["prepared", "refused"]);
+  for (const each of tethers) each.cancel();
+  const [, to] = bench.hosts.pair;
+  await until("the one that was accepted to be gone", async () => {
+    return (await metricOf(to, "destination", "ferry_limit_used", { name: "arrivals_max" })) === 0;
+  });
+  for (const each of all) await each.abort();
+});
+
+test("of many that are started at once no more are than there is room for", async () => {
+  const [one] = bench.hosts.pair;
+  await one.client.guests.stop("three");
+  const names = ["a", "b", "c", "d", "e"].map((letter) => `extra-${letter}`);
+  const starts = await Promise.allSettled(
+    names.map((name) => one.client.guests.start(stagedSpec(name))),
+  );
+  const refused = starts.filter(({ status }) => status === "rejected");
+  assert.equal(refused.length, 4, "one is started");
+  const said = await Promise.all(
+    starts.map(async (start) => {
+      return start.status === "fulfilled"
+        ? "started"
+        : (await refusal(Promise.reject(start.reason)))?.reason;
+    }),
+  );
+  assert.deepEqual(said.sort(), ["NO_SLOT", "NO_SLOT", "NO_SLOT", "NO_SLOT", "started"]);
+  assert.equal((await one.client.guests.list()).length, 3);
+});
+
+test("a caller has only so many leaving over a restart of the agent, too", async () => {
+  const [from] = bench.hosts.pair;
+  const leaving = ["one", "two"].map(steps);
+  for (const each of leaving) {
+    await each.begin();
+  }
+  const [first] = leaving;
+  assert.ok(first);
+  const tether = bench.keep(first.prepare());
+  await tether.ready();
+  await first.perform({ bandwidthBytesPerSecond: NARROW }).bound();
+  await first.departureIn("performing");
+  await from.source.restart();
+  await first.departureIn("performing");
+  const name = "departures_per_caller_max";
+  assert.equal(await metricOf(from, "source", "ferry_limit_used", { name }), 1);
+  const third = (await from.client.guests.list()).find(({ guestId }) =>
+    guestId.startsWith("extra-"),
+  );
+  assert.ok(third);
+  await steps("two").begin(); // a lease that was only begun is nobody's after a restart
+  const fault = await refusal(steps(third.guestId).begin());
+  assert.equal(fault?.blockers[0]?.subject, name, fault?.message);
 });

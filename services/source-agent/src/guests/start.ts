@@ -105,14 +105,7 @@ async function start(
       `a guest ${guestId} runs here already, with another specification: stop it first, or choose another name`,
     );
   }
-  const { guestsMax } = config.limits;
-  if (there === undefined && residents.list().length >= guestsMax) {
-    residents.host.metrics.limits.refused("guests_max");
-    const description = `as many guests as this host takes live here (${guestsMax})`;
-    throw new Fault("NO_SLOT", description, {
-      blockers: [{ reason: "NO_SLOT", subject: "guests_max", description }],
-    });
-  }
+  if (there === undefined) checkRoom(residents);
   const leaving = departures.ofGuest(guestId);
   if (leaving !== undefined) {
     throw busy(
@@ -152,7 +145,19 @@ async function start(
       since: new Date().toISOString(),
     },
   };
+  if (there === undefined) checkRoom(residents); // others may have begun to start meanwhile; from here on this one counts
   return residents.starting(guestId, () => launchWritten(record, qemu, options));
+}
+
+function checkRoom(residents: Residents): void {
+  const { config, metrics } = residents.host;
+  const { guestsMax } = config.limits;
+  if (residents.count < guestsMax) return;
+  metrics.limits.refused("guests_max");
+  const description = `as many guests as this host takes live here (${guestsMax})`;
+  throw new Fault("NO_SLOT", description, {
+    blockers: [{ reason: "NO_SLOT", subject: "guests_max", description }],
+  });
 }
 
 /** Writes it down, and launches it, or leaves nothing of it. */
