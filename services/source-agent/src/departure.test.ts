@@ -1,0 +1,99 @@
+/*
+ * Goal: custody is given away by a word that is on disk before it is said. Method: the real table and driver,
+ * with a disk and a Meet that only tell.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  type DepartureRecord,
+  makeLogger,
+  makeMetrics,
+  NO_TRACES,
+  parseConfig,
+} from "@ferry/agent-kit";
+import { MeetResponse, SourceWord, Verdict } from "@ferry/contract";
+import { Departure } from "./departure.js";
+import type { Host } from "./host.js";
+import type { Resident } from "./resident.js";
+
+const RECORD: DepartureRecord = {
+  migrationId: "5b6a3f6e-6f6b-4c44-9a0f-3f0f0a5d7c11",
+  guestId: "g",
+  phase: "performing",
+  reason: "",
+  arrival: "7",
+  destinationAddress: "127.0.0.1:1",
+  destinationAgentId: "host-2/destination",
+  transport: "direct",
+  downtimeLimitMs: 300,
+  bandwidthBytesPerSecond: 0,
+  paused: false,
+  before: "",
+  startedAt: new Date(0).toISOString(),
+};
+
+/** A guest that is being copied, and what is written and said of it, in order. */
+function copying({ refuses }: { refuses?: string } = {}) {
+  const story: string[] = [];
+  const departures = {
+    async update(_id: string, { phase }: DepartureRecord, durability: string) {
+      story.push(`write ${phase}, ${durability}`);
+      if (phase === refuses) throw new Error("ENOSPC");
+    },
+    foresee: async () => {},
+    foretell: async () => {},
+    readyEnd: async () => {},
+  };
+  const host = {
+    config: parseConfig("host_id: host-1\nplaintext: true\n", "source"),
+    agentId: "host-1/source",
+    log: makeLogger({ level: "fatal", base: {} }, { write: () => {} }),
+    metrics: makeMetrics({ role: "source", process: false }),
+    traces: NO_TRACES,
+    store: { departures, guests: { readyHide: async () => {} } },
+    acknowledgement: () => Verdict.UNSPECIFIED,
+    settled: () => {},
+  };
+  const resident = { keeper: { reaped: new Promise(() => {}), kill: async () => {} }, clear() {} };
+  const departure = new Departure(
+    host as unknown as Host, // a copy under way needs no more of it
+    resident as unknown as Resident,
+    RECORD,
+    "performing",
+  );
+  departure.meet = {
+    tell: () => void story.push(`say ${SourceWord[departure.say().word]}`),
+    close() {},
+    silent: () => false,
+  } as unknown as NonNullable<Departure["meet"]>;
+  return { departure, story };
+}
+
+test("a guest is given away by a word that is written, synced, and only then said", async () => {
+  const { departure, story } = copying();
+  await departure.hear("sent");
+  assert.deepEqual(story, ["write released, fsync", "say RELEASED"]);
+  departure.close();
+});
+
+test("a guest whose release cannot be written is not given away", async () => {
+  const { departure, story } = copying({ refuses: "released" });
+  await departure.hear("sent");
+  assert.equal(departure.phase, "cancelling");
+  assert.ok(!story.includes("say RELEASED"), story.join("; "));
+  departure.close();
+});
+
+test("a verdict about another arrival is not heard", async () => {
+  const { departure } = copying();
+  await departure.hear("sent");
+  departure.heardFromDestination(
+    MeetResponse.fromPartial({ arrival: 8n, verdict: Verdict.RETURNED }),
+  );
+  departure.heardFromDestination(
+    MeetResponse.fromPartial({ arrival: 8n, verdict: Verdict.LANDED }),
+  );
+  await departure.hear("gate"); // whatever was heard before it has had its turn
+  assert.equal(departure.phase, "released");
+  departure.close();
+});
