@@ -1,6 +1,6 @@
 /* How a way to a destination is written, wherever a caller gives one. */
 import { isAddress, splitAddress } from "./config.js";
-import { invalid } from "./wire.js";
+import { invalid, quote } from "./wire.js";
 
 const AGENT_ID = /^[a-z0-9.-]{1,64}\/destination$/;
 const NETWORK_CHARACTERS_MAX = 64;
@@ -11,7 +11,10 @@ export function checkAddress<
 >(aim: Aim): Aim {
   const { destinationAddress } = aim;
   if (!isAddress(destinationAddress) || splitAddress(destinationAddress).port === 0) {
-    throw invalid("destination_address", '"host:port" or "[ipv6]:port" is wanted');
+    throw invalid(
+      "destination_address",
+      `"host:port" or "[ipv6]:port" is wanted, with nothing before it, not ${quote(destinationAddress)}`,
+    );
   }
   if (!AGENT_ID.test(aim.destinationAgentId)) {
     throw invalid("destination_agent_id", 'the agent_id that Prepare answered, "HOST/destination"');

@@ -67,7 +67,7 @@ export function invalid(field: string, description: string): Fault {
 }
 
 /** Hostile text is shown shortened and escaped. */
-function quote(text: string): string {
+export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
