@@ -2,6 +2,8 @@
  * What each failure must end in: every fault at every instant, and the compiler demands every cell.
  * More than one ending in a cell: which one it is depends on who notices first, and both are right.
  */
+
+import type { Link } from "./cables.js";
 import {
   at,
   cannot,
@@ -22,7 +24,8 @@ import {
   SWITCHOVER,
   UNRELEASED,
 } from "./cells.js";
-import type { DiskBreak, FaultId, Link } from "./faults.js";
+import type { DiskBreak } from "./disks.js";
+import type { FaultId } from "./faults.js";
 import type { LinkBreak } from "./links.js";
 import { kinds } from "./matrix-kinds.js";
 import type { Role } from "./stage.js";

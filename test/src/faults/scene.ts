@@ -7,12 +7,13 @@ import { tickerSpec } from "../harness/guests.js";
 import { processHolding, type SeenProcess, signal } from "../harness/processes.js";
 import { type Ending, endingOf, viewOf, wordsOfView } from "./ending.js";
 import type { Fault, Scene } from "./fault.js";
-import { FAULTS, newMigrationId, pumpsOf } from "./faults.js";
+import { FAULTS, newMigrationId } from "./faults.js";
 import type { FromAgent } from "./hooks.js";
 import { INSTANTS, type Instant } from "./instants.js";
 import { type Judgement, judge, type Testimony } from "./judge.js";
 import { ALL_PORTS, ROLES, type Stage, type StageHost } from "./stage.js";
 import { until } from "./until.js";
+import { pumpsOf } from "./victims.js";
 import { type SeenQemu, Witness } from "./witness.js";
 
 /** How long a fault that lasts goes on: longer than the agents take to notice, in milliseconds. */
