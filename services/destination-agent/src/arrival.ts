@@ -124,6 +124,8 @@ export class Arrival {
   lack: BlockerReason | undefined;
   /** How QEMU stood when the guest was loaded; undefined if it did not say. */
   looked: Promise<RunState | undefined> | undefined;
+  /** Its monitor is being opened again. */
+  reopening: Promise<Qmp> | undefined;
   /** How often QEMU was asked to wake the guest, or whether it runs: the last one asked decides. */
   asked = 0;
   tie: Tie | undefined;

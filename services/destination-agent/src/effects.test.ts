@@ -1,8 +1,15 @@
 /*
  * Goal: a QEMU that is asked twice at the same time, because its monitor was lost and found, wakes
- * no guest on which a verdict has fallen. Method: a monitor whose answers are held back by the test.
+ * no guest on which a verdict has fallen, and nobody waits in vain for a monitor that another has. Method:
+ * a monitor whose answers are held back by the test, and one that greets a single client, as QEMU's do.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { QmpError } from "@ferry/qmp";
 import type { Arrival } from "./arrival.js";
@@ -96,4 +103,46 @@ test("an effect that fails is told, and does not end the agent", async () => {
   act(effects, "kill");
   await settled();
   assert.deepEqual(told, ["kill"]);
+});
+
+test("a monitor that was lost is opened once, however often QEMU is to be looked at meanwhile", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "ferry-look-"));
+  let clients = 0;
+  const qemu = createServer((client) => {
+    clients += 1;
+    const say = (word: object) => client.write(`${JSON.stringify(word)}\r\n`);
+    t.after(() => client.destroy());
+    if (clients > 1) return; // it greets nobody else meanwhile
+    say({ QMP: { version: { qemu: { major: 7, minor: 2, micro: 22 } }, capabilities: [] } });
+    createInterface({ input: client }).on("line", (line) => {
+      const { execute, id } = JSON.parse(line);
+      say({ id, return: execute === "query-status" ? { status: "running", running: true } : {} });
+    });
+  });
+  t.after(async () => {
+    qemu.close();
+    await rm(dir, { recursive: true });
+  });
+  const { arrival, effects, heard } = stage();
+  const woken = new Promise<void>((resolve) => {
+    Object.assign(effects, {
+      qmp: undefined,
+      record: { guest: { paused: false, runDir: dir } },
+      keeper: { reaped: new Promise(() => {}), look: () => {} },
+      hear: async (what: string, _why: unknown, still: () => boolean) => {
+        if (!still()) return;
+        heard.push(what);
+        resolve();
+      },
+    });
+  });
+  act(effects, "look");
+  act(effects, "look"); // its loss is told a second later, too
+  qemu.listen(join(dir, "destination.qmp"));
+  await once(qemu, "listening");
+  await woken;
+  assert.deepEqual(heard, ["ran"]);
+  assert.equal(clients, 1);
+  arrival.settled = true;
+  effects.qmp?.close();
 });

@@ -21,7 +21,7 @@ import {
   watchIncoming,
   writePskFile,
 } from "@ferry/qemu";
-import { isShort } from "@ferry/qmp";
+import { isShort, type Qmp } from "@ferry/qmp";
 import { StoreUnwritable } from "@ferry/store";
 import { startTunnel } from "@ferry/tunnel";
 import type { Arrival } from "./arrival.js";
@@ -287,19 +287,19 @@ async function lookThenResume(arrival: Arrival): Promise<void> {
     return;
   }
   try {
-    if (arrival.qmp === undefined || arrival.qmp.closed) {
-      const { keeper, record } = arrival;
+    let { qmp } = arrival;
+    if (qmp === undefined || qmp.closed) {
+      const { keeper } = arrival;
       if (keeper === undefined) return; // its death is heard on its own
-      arrival.qmp = await openMonitor(join(record.guest.runDir, "destination.qmp"), keeper);
-      follow(arrival);
+      qmp = await reopened(arrival, keeper);
     }
-    const seen = await look(arrival.qmp);
+    const seen = await look(qmp);
     if (seen.running) {
       await arrival.hear("ran", undefined, still);
       return;
     }
     if (!still() || arrival.settled) return; // a verdict fell meanwhile: nothing may wake it now
-    await hearCont(arrival, await cont(arrival.qmp, seen), still);
+    await hearCont(arrival, await cont(qmp, seen), still);
   } catch (error) {
     arrival.host.log.warn({ migration_id: arrival.migrationId, err: error }, "QEMU does not say");
     // If it died, its keeper tells; if it is slow, it is asked again.
@@ -307,6 +307,24 @@ async function lookThenResume(arrival: Arrival): Promise<void> {
       if (still() && arrival.phase === "relanding") void lookThenResume(arrival);
     }, LOOK_AGAIN_MS).unref();
   }
+}
+
+/**
+ * The monitor, once it is open again. Whoever wants it waits for the same one: QEMU greets a single client, and
+ * a second would wait for that until it gives up, while the guest stands still.
+ */
+function reopened(arrival: Arrival, keeper: NonNullable<Arrival["keeper"]>): Promise<Qmp> {
+  const open = async () => {
+    const path = join(arrival.record.guest.runDir, "destination.qmp");
+    const qmp = await openMonitor(path, keeper);
+    arrival.qmp = qmp;
+    follow(arrival);
+    return qmp;
+  };
+  arrival.reopening ??= open().finally(() => {
+    arrival.reopening = undefined;
+  });
+  return arrival.reopening;
 }
 
 /**
