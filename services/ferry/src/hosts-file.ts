@@ -104,8 +104,9 @@ export function readHostsFile(file: string): HostsFile {
   return { path: file, hosts: new Map(entries) };
 }
 
-/** A key that is wrong says why only within. */
-function messageOf(issue: z.core.$ZodIssue): string {
+/** A key that is wrong says why only within; what is not there is called that. */
+export function messageOf(issue: z.core.$ZodIssue): string {
+  if (/, received (undefined|null)$/.test(issue.message)) return "is missing";
   return (issue.code === "invalid_key" ? issue.issues[0]?.message : undefined) ?? issue.message;
 }
 

@@ -171,6 +171,7 @@ describe("drain", () => {
     [["a", "--to", "a"], /a cannot take its own guests[\s\S]*next: /],
     [["a", "--to", "b", "b"], /a target is named twice/],
     [["a", "--to", "z"], /knows no host z/],
+    [["--to", "b", "a"], /which host is to be emptied\?[\s\S]*next: Name it first/],
     [["a", "--to", "b,z"], /knows no host z/],
     [["a", "--to", "b,", "--dry-run"], /names are wanted/],
     [["a", "--to", "b", "--except", "vm9"], /no guest vm9 lives on a[\s\S]*next: Nothing was done/],
@@ -386,8 +387,10 @@ describe("migrate", () => {
       abandon: ["returned"],
       confirm: ["returned"],
     });
-    const { child, done } = start(["migrate", "vm1", "--to", "b", "--hosts", hosts]);
+    const { child, done, says } = start(["migrate", "vm1", "--to", "b", "--hosts", hosts]);
     await agents.times("finish", 1);
+    child.kill("SIGTSTP"); // Ctrl-Z: it says why not, and goes on
+    await says("not suspended");
     child.kill("SIGINT");
     const { code, out, err } = await done;
     assert.equal(code, 3);

@@ -6,7 +6,7 @@ import { Accelerator, DiskFormat, GuestSpec, type GuestSpec as Spec } from "@fer
 import { InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { Failure } from "./failure.js";
-import { readYaml } from "./hosts-file.js";
+import { messageOf, readYaml } from "./hosts-file.js";
 import { parseBytes } from "./units.js";
 
 const absolute = z.string().startsWith("/", "an absolute path is wanted, as the host has it");
@@ -101,7 +101,7 @@ export function readSpec(file: string | undefined, flags: SpecFlags): Spec {
   const parsed = schema.safeParse({ ...body, ...fromFlags(flags, body) });
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
-      (issue) => `\n  ${issue.path.map(String).join(".") || "the guest"}: ${issue.message}`,
+      (issue) => `\n  ${issue.path.map(String).join(".") || "the guest"}: ${messageOf(issue)}`,
     );
     throw new Failure(
       `the guest's specification is not complete, or wrong:${problems.join("")}`,

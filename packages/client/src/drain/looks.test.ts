@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { worthWaiting } from "./looks.js";
+import { changesOnly, worthWaiting } from "./looks.js";
 import type { LeftGuest, PlannedTarget } from "./words.js";
 
 type Plan = Parameters<typeof worthWaiting>[0];
@@ -30,4 +30,11 @@ test("a guest that nobody takes waits half a minute for a target that is silent"
   const plan = { ...PLAN, left: left("no-target"), targets: silent };
   assert.equal(worthWaiting(plan, after(29_999)), "b: it does not answer");
   assert.equal(worthWaiting(plan, after(30_000)), undefined);
+});
+
+test("what many looks see alike is told once, and again when it has changed meanwhile", () => {
+  const told: string[] = [];
+  const tell = changesOnly((message) => told.push(message));
+  for (const message of ["a", "a", "b", "b", "a"]) tell(message);
+  assert.deepEqual(told, ["a", "b", "a"]);
 });

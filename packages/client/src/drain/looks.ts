@@ -43,6 +43,15 @@ export async function look({ options, done, isOver, silent }: LookOptions): Prom
   }
 }
 
+/** Passes on what is not the same as what was passed on last: many looks see the same thing. */
+export function changesOnly(say: (message: string) => void): (message: string) => void {
+  let last: string | undefined;
+  return (message) => {
+    if (message !== last) say(message);
+    last = message;
+  };
+}
+
 /** Why another look may show more than this plan, in words; undefined: it will not. Pure. */
 export function worthWaiting(
   plan: Pick<DrainPlan, "from" | "arriving" | "left" | "targets">,

@@ -28,8 +28,15 @@ export async function moveOnce(
   options: MoveOptions,
   tell: () => void,
 ): Promise<Ending> {
-  const { from, transport, network, downtimeLimitMs, heartbeatMs, bandwidthBytesPerSecond, bounds } =
-    options;
+  const {
+    from,
+    transport,
+    network,
+    downtimeLimitMs,
+    heartbeatMs,
+    bandwidthBytesPerSecond,
+    bounds,
+  } = options;
   const run = migrate({
     guestId: active.waiting.guestId,
     from: from.host,

@@ -8,7 +8,7 @@ import { Feed } from "../feed.js";
 import { isOver } from "./aftermath.js";
 import { Bell } from "./bell.js";
 import { Ledger } from "./ledger.js";
-import { LOOK_MS, look, worthWaiting } from "./looks.js";
+import { changesOnly, LOOK_MS, look, worthWaiting } from "./looks.js";
 import { Moves } from "./moves.js";
 import type { RunOptions } from "./options.js";
 import { Places } from "./places.js";
@@ -24,6 +24,7 @@ export class DrainWork {
   #unplanned: (error: unknown) => void = () => {};
   readonly #startedAt = performance.now();
   readonly #bell = new Bell();
+  readonly #awaiting = changesOnly((message) => this.feed.push({ kind: "waiting", message }));
   readonly #ledger = new Ledger(this.feed);
   readonly #places: Places;
   readonly #moves: Moves;
@@ -113,8 +114,7 @@ export class DrainWork {
       const idleMs = performance.now() - idleSince;
       const message = worthWaiting(plan, { idleMs, patienceMs });
       if (message === undefined) return;
-      this.feed.push({ kind: "waiting", message });
-      await this.#bell.wait(LOOK_MS);
+      await this.#wait(message);
     }
   }
 
@@ -123,11 +123,14 @@ export class DrainWork {
       options: this.options,
       done: () => this.#ledger.done(),
       isOver: () => isOver(this.#state),
-      silent: (message) => {
-        this.feed.push({ kind: "waiting", message });
-        return this.#bell.wait(LOOK_MS);
-      },
+      silent: (message) => this.#wait(message),
     });
+  }
+
+  /** Until the next look. */
+  #wait(message: string): Promise<void> {
+    this.#awaiting(message);
+    return this.#bell.wait(LOOK_MS);
   }
 
   async #report(): Promise<DrainReport> {

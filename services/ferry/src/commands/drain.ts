@@ -49,7 +49,8 @@ export function addDrain(program: Command, shell: Shell): void {
   program
     .command("drain")
     .description("Empties a host: moves all its guests to other hosts, and stops none.")
-    .argument("<host>", "the host to be emptied")
+    .usage("<host> --to <hosts...> [options]")
+    .argument("[host]", "the host to be emptied")
     .requiredOption("--to <hosts...>", "where its guests may go, also as b,c", parseNames)
     .option("--except <guests...>", "guests that stay, also as vm1,vm2", parseNames)
     .option("--parallel <number>", "moves under way at once; otherwise 2", parseCount)
@@ -107,8 +108,14 @@ Example:
 
 ${exitHelp(["returned", "perished", "pending", "blocked", "interrupted"], CODES)}`,
     )
-    .action((host: string, flags: Flags, command: Command) =>
+    .action((host: string | undefined, flags: Flags, command: Command) =>
       withFleet(command, async (fleet) => {
+        if (host === undefined) {
+          throw new Failure(
+            "which host is to be emptied?",
+            "Name it first: --to and --except take every name that follows them.",
+          );
+        }
         const options = optionsOf(fleet, host, flags);
         await checkExcepted(options);
         if (flags.dryRun) await showPlan(options, flags, shell);

@@ -66,7 +66,7 @@ export function addMigrate(program: Command, shell: Shell): void {
       `
 This process holds the migration's tether: if it ends before the guest has landed, the guest's copy on
 the destination is killed and the guest stays where it is. The first Ctrl-C ends the migration cleanly;
-the second leaves at once, which is safe too, only nobody tells you how it ended.
+the second leaves at once, which is safe too, only nobody tells you how it ended. Ctrl-Z does nothing.
 
 Example:
   ferry migrate vm1 --to b
@@ -125,9 +125,14 @@ function onInterrupt(view: View, caller: AbortController): () => void {
     view.note("ending the migration cleanly; interrupt again to leave at once");
     caller.abort();
   };
+  const suspend = () => {
+    view.note("not suspended: the tether of a silent caller is cut; Ctrl-C ends the migration");
+  };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
+  process.on("SIGTSTP", suspend);
   return () => {
+    process.off("SIGTSTP", suspend);
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   };
