@@ -21,7 +21,7 @@ import { inOwnWords } from "./own-words.js";
 import type { PolicyInForce } from "./policy-file.js";
 import { refusals } from "./refusals.js";
 import { adapters } from "./server.js";
-import { sparing } from "./sparing.js";
+import { sparingEach } from "./sparing.js";
 import { bundle, isSignedBy } from "./trust.js";
 import { refuseOthersCalls } from "./wrong-agent.js";
 
@@ -30,7 +30,7 @@ import { refuseOthersCalls } from "./wrong-agent.js";
  * many streams as a connection may have, each with headers and a window, and for a message or two.
  */
 const SESSION_MEGABYTES_MAX = 128;
-/** Strangers may knock without end, and the log must not be theirs. */
+/** Strangers may knock without end, and the log must not be theirs: lines a minute, for each reason why. */
 const TURNED_AWAY_LINES_MAX = 60;
 
 export interface AgentServerOptions {
@@ -101,7 +101,7 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
   health.addTo(server);
   addReflection(server, loadDescriptorSet(), [...services, "grpc.health.v1.Health"]);
 
-  const turnedAway = sparing(TURNED_AWAY_LINES_MAX, (unsaid, why: string, peer: string) =>
+  const turnedAway = sparingEach(TURNED_AWAY_LINES_MAX, (unsaid, why: string, peer: string) =>
     log.warn({ why, peer, unsaid }, "a connection was turned away"),
   );
   const { host, port } = splitAddress(config.listen);
@@ -115,7 +115,7 @@ export async function serve(options: AgentServerOptions): Promise<AgentServer> {
     refused: (why, peer) => {
       if (why === "too_many") metrics.limits.refused("connections_max");
       metrics.connectionsRefused.inc({ why });
-      turnedAway(why, peer);
+      turnedAway(why, why, peer); // apart: who only knocks must not hide who floods
     },
   }).catch(async (error: unknown) => {
     await probes?.close();
