@@ -18,8 +18,8 @@ import { type SeenQemu, Witness } from "./witness.js";
 
 /** How long a fault that lasts goes on: longer than the agents take to notice, in milliseconds. */
 const FAULT_MS = 1_500;
-/** A row that has not ended after this time, in milliseconds, will not. */
-const ENDING_BOUND_MS = 30_000;
+/** A row that has not ended after this time, in milliseconds, will not: a copy takes half of that where many use the machine. */
+const ENDING_BOUND_MS = 60_000;
 /** So slow that the first pass over the memory has a middle. */
 const SLOW_BYTES_PER_SECOND = 2 * 1024 * 1024;
 const UNLIMITED = 2 ** 40;
