@@ -1,13 +1,13 @@
 /*
- * Goal: the source hears what is new to it, and a guest that stands still is not kept waiting by words
- * that are not. Method: the handler itself, with an arrival whose phase the test sets, and a stream
+ * Goal: the source hears what is new to it, a guest that stands still is not kept waiting by words that are
+ * not, and nobody but the source of this very arrival is heard. Method: the handler itself, with an arrival whose phase the test sets, and a stream
  * whose two ends the test holds.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Changes } from "@ferry/agent-kit";
-import { MeetRequest, type MeetResponse, SourceWord, Verdict } from "@ferry/contract";
+import { Fault, MeetRequest, type MeetResponse, SourceWord, Verdict } from "@ferry/contract";
 import type { Arrivals } from "./arrivals.js";
 import { type MeetCall, meetHandler } from "./meet.js";
 
@@ -22,7 +22,8 @@ const WORD = MeetRequest.fromPartial({
 });
 
 /** One arrival as far as Meet looks at one, and a source that said its first word. */
-async function meeting() {
+async function meeting(peer: MeetCall["peer"] = { kind: "plaintext" }) {
+  const heard: string[] = [];
   const arrival = {
     changes: new Changes(),
     settled: false,
@@ -32,7 +33,7 @@ async function meeting() {
     record: { arrival: { arrival: "7" } },
     heardSource() {},
     tracedBySource() {},
-    async hear() {},
+    hear: async (word: string) => void heard.push(word),
     view: () => ({
       guestId: WORD.guestId,
       peerAgentId: WORD.sourceAgentId,
@@ -69,15 +70,18 @@ async function meeting() {
   })();
   const call: MeetCall = {
     requests,
-    peer: { kind: "plaintext" } as MeetCall["peer"],
+    peer,
     signal: new AbortController().signal,
     traceparent: undefined,
     write: (response) => said.push(response),
   };
   // Nothing else of the arrivals is touched.
   const over = meetHandler(arrivals as unknown as Arrivals, "host-2/destination", BEAT_MS)(call);
+  over.catch(() => {}); // told to whoever waits for it
   await turn();
   return {
+    heard,
+    over,
     said,
     acknowledged,
     async says(word: Partial<MeetRequest>) {
@@ -146,4 +150,29 @@ test("a verdict that this release never said acknowledges nothing", async () => 
   await says({ acknowledged: Verdict.PERISHED });
   assert.deepEqual(acknowledged, ["perished"]);
   await ends();
+});
+
+test("a word about another arrival is not heard, whatever it says", async () => {
+  const { heard, says, ends } = await meeting();
+  const before = heard.length;
+  for (const word of [SourceWord.RELEASED, SourceWord.BEREFT, SourceWord.RECALLED]) {
+    await says({ arrival: 8n, word });
+  }
+  assert.deepEqual(heard.slice(before), []);
+  await says({ word: SourceWord.RELEASED });
+  assert.deepEqual(heard.slice(before), ["released"]);
+  await ends();
+});
+
+test("an agent of another host than the source's is not met, nor one that means another guest", async () => {
+  const isWrongPeer = (error: unknown) => error instanceof Fault && error.reason === "WRONG_PEER";
+  const agent = (hostId: string) =>
+    ({ kind: "certificate", name: hostId, roles: ["agent"], hostId, policy: "" }) as const;
+  const stranger = await meeting(agent("host-3"));
+  await assert.rejects(stranger.over, isWrongPeer);
+  assert.deepEqual(stranger.heard, []);
+
+  const mixedUp = await meeting(agent("host-1"));
+  await mixedUp.says({ guestId: "another" });
+  await assert.rejects(mixedUp.over, isWrongPeer);
 });
