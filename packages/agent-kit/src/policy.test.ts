@@ -34,6 +34,7 @@ test("a star stands for a part without a slash in a URI, and for one label of a 
   assert.ok(!isViewer(dns("a.b.ops.example")));
   assert.ok(!isViewer(dns("ops.example")));
   assert.ok(!isViewer(uri("x://grafana.ops.example")));
+  assert.ok(!isViewer(dns("*.ops.example")), "a wildcard certificate is whoever holds it");
 });
 
 test("an agent's host is read out of its name, whatever the name looks like", () => {

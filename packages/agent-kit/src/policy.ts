@@ -75,7 +75,8 @@ export function parsePattern(text: string, role: Role): Pattern {
   if (text.replaceAll(HOST, "").match(/[{}]|\*\*/) !== null) {
     throw new Error(`{ } and ** mean nothing here: "*" stands for a part without a slash`);
   }
-  const any = kind === "URI" ? "[^/]+" : "[^.]+";
+  // A certificate for "*.ops.example" is whoever's: it names nobody.
+  const any = kind === "URI" ? "[^/]+" : "[^.*]+";
   const source = escaped(kind === "URI" ? text : text.toLowerCase())
     .replace(escaped(HOST), HOST_ID)
     .replaceAll("\\*", any);
