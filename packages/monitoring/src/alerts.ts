@@ -205,6 +205,16 @@ const AGENTS: readonly Alert[] = [
     description: "Its guests go on without it. They cannot leave, and nobody notices if they die.",
   },
   {
+    name: "FerryAgentDown",
+    severity: "warning",
+    // Of either role: a host without its destination agent takes no guest, and its verdicts are waited for.
+    expr: "max by (job, instance) (last_over_time(ferry_build_info[1h])) unless on (job, instance) up == 1",
+    for: "15m",
+    summary: "The agent {{ $labels.instance }} is away",
+    description:
+      "It was seen within the last hour and has not been for a quarter of one. Nothing arrives at its host or leaves it, as its role may be, and migrations wait for its word.",
+  },
+  {
     name: "FerryStateUnwritable",
     severity: "critical",
     expr: "max by (job, instance) (ferry_state_directory_unwritable) > 0 or sum by (job, instance) (increase(ferry_journal_write_failures_total[5m])) > 0",

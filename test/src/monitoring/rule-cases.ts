@@ -368,6 +368,44 @@ export const RULE_CASES: Readonly<Record<string, RuleCase>> = {
       },
     },
   },
+  FerryAgentDown: {
+    fires: {
+      series: {
+        [`ferry_build_info{${AT},role="destination",version="1"}`]: "1x6 stale _x200",
+        [`up{${AT}}`]: "1x6 0x200",
+      },
+      at: "18m",
+      labels: HERE,
+    },
+    too: {
+      "it is not even looked for any more": {
+        series: {
+          [`ferry_build_info{${AT},role="destination",version="1"}`]: "1x6 stale _x200",
+          [`up{${AT}}`]: "1x6 stale _x200",
+        },
+        at: "18m",
+        labels: HERE,
+      },
+    },
+    quiet: {
+      "it was upgraded": {
+        series: {
+          [`ferry_build_info{${AT},role="destination",version="1"}`]: "1x6 stale _x200",
+          [`ferry_build_info{${AT},role="destination",version="2"}`]: "_x20 1x190",
+          [`up{${AT}}`]: "1x6 0x13 1x190",
+        },
+        at: "18m",
+      },
+      "its host was taken away long ago": {
+        series: {
+          [`ferry_build_info{${AT},role="destination",version="1"}`]: "1x6 stale _x600",
+          [`up{${AT}}`]: "1x6 stale _x600",
+        },
+        at: "90m",
+      },
+      "another program is away": { series: { [`up{${PEER}}`]: "1x6 0x200" }, at: "18m" },
+    },
+  },
   FerryStateUnwritable: {
     fires: {
       series: { [`ferry_state_directory_unwritable{${AT},role="source"}`]: "0 1x6" },
