@@ -34,6 +34,9 @@ while read -r group; do
   echo $$ >"$group/cgroup.procs" || refuse "cannot join the cgroup $group"
 done <"$run/cgroups"
 
+# Room for the last word, which is written over it: by then not a byte may fit in here any more.
+echo "-------------------------------" >"$run/last-word" || refuse "cannot write $run/last-word"
+
 mkfifo -m 600 "$run/keeper.fifo" || refuse "cannot make $run/keeper.fifo"
 # A FIFO opens for reading only once somebody writes: 6 is that somebody for a moment.
 exec 6<>"$run/keeper.fifo" 4<"$run/keeper.fifo" 5>"$run/keeper.fifo" 6>&-
@@ -80,7 +83,9 @@ while read -r group; do
   set -- "$@" "$group"
 done <"$run/cgroups"
 # One line in one write: whoever finds it without its end looks again.
-echo "$status $freed $cause" >"$run/last-word"
+word="$status $freed $cause"
+while [ ${#word} -lt 31 ]; do word=${word}_; done # over all of the room that was kept for it
+echo "$word" 1<>"$run/last-word"
 
 # The guest's cgroups are empty but for us. A parent that takes no processes (cgroup v2 whose children
 # were given controllers) keeps us where we are until we exit; then an agent removes them.

@@ -24,7 +24,8 @@ export interface LastWord {
   readonly cause: string;
 }
 
-const LINE = /^([0-9]{1,3}) (freed|unfreed) ([a-z_]+)\n$/;
+/** Filled up with underscores to the room that was kept for it. */
+const LINE = /^([0-9]{1,3}) (freed|unfreed) ([a-z_]*[a-z])_*\n$/;
 const TAIL_BYTES_MAX = 2048;
 /** Of that for one sentence, which is cut at its end where it travels: QEMU's last words are the ones that count. */
 const TAIL_CHARACTERS_MAX = 320;
