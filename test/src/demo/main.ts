@@ -9,6 +9,14 @@ import { bold, duration, print } from "./picture.js";
 import { move, strike } from "./scenes.js";
 import { setUp } from "./stage.js";
 
+const unknown = process.argv.slice(2).find((word) => word !== "--keep");
+if (unknown !== undefined) {
+  console.error(
+    `error: ${unknown} means nothing here\nnext: npm run demo, or npm run demo -- --keep`,
+  );
+  process.exit(1);
+}
+
 /** Also while they start: there is something to clean up from then on. */
 let opening: Promise<Hosts> | undefined;
 let closing: Promise<void> | undefined;

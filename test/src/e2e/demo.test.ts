@@ -3,7 +3,7 @@
  * demonstration as a process of its own; what it leaves is looked for by the folder it works in.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type TestContext, test } from "node:test";
@@ -37,6 +37,14 @@ test("the demonstration moves the guest twice, strikes two controllers, and ends
   assert.equal(said().match(/^ {3}Landed after /gm)?.length, 2, said());
   assert.match(said(), /kill -KILL.*Cause: connection lost.*kill -STOP.*Cause: keepalive/s);
   assert.equal(said().match(/none skipped, none twice/g)?.length, 4, said());
+});
+
+test("an option that it does not know is refused before anything is started", () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, "--kep"], {
+    encoding: "utf8",
+  });
+  assert.deepEqual([status, stdout], [1, ""]);
+  assert.match(stderr, /--kep means nothing here\nnext: .*--keep/);
 });
 
 test("interrupted while its agents start, it leaves no process and no file", async (t) => {
