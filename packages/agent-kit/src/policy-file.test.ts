@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { makeLogger } from "./logs.js";
-import { standingOf } from "./policy.js";
+import { BUILT_IN, standingOf } from "./policy.js";
 import { PolicyFile, parsePolicy } from "./policy-file.js";
 
 const FINE = `roles:
@@ -55,6 +55,16 @@ test("one that cannot be used leaves the old one in force, loudly and once, unti
   writeFileSync(path, FINE);
   file.look();
   assert.deepEqual(told, [false, false, false, true]);
+});
+
+test("the policies that docs/security.md shows can be used, and the first is the built-in one", () => {
+  const page = readFileSync(new URL("../../../docs/security.md", import.meta.url), "utf8");
+  const blocks = [...page.matchAll(/^```yaml\n(roles:\n[^`]*)^```$/gm)].map(
+    ([, text = ""]) => text,
+  );
+  const [first, ...others] = blocks.map((text) => parsePolicy(text, "docs/security.md"));
+  assert.deepEqual(first?.patterns, BUILT_IN.patterns);
+  assert.ok(others.length > 0);
 });
 
 for (const [what, text, complaint] of [
