@@ -9,9 +9,11 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { guestRunDirectory } from "@ferry/agent-kit";
 import type { GuestSpec } from "@ferry/contract";
 import { connect } from "@ferry/qmp";
+import { type Manifest, render } from "../deploy/render.js";
 import { Steps } from "../e2e/support/steps.js";
 import { tickerPath } from "../guests/ticker.js";
 import type { AgentProcess } from "../harness/agent-process.js";
@@ -21,10 +23,12 @@ import { move } from "../harness/move.js";
 import { isRunning, processesMentioning } from "../harness/processes.js";
 import { until } from "../harness/until.js";
 import { Containers } from "./containers.js";
-import { BUNDLE, Image, whyNoContainers } from "./image.js";
+import { BUNDLE, Image, run, whyNoContainers } from "./image.js";
 
 // CI must have what it takes: there it fails, and says what is missing.
 const skip = process.env.CI === "true" ? false : whyNoContainers() || false;
+/** One whose containers are privileged. */
+const OVERLAY = fileURLToPath(new URL("../../../deploy/kubernetes/overlays/kvm", import.meta.url));
 const UPGRADED = "00000000deadbeef";
 const RESET_MS = 60_000;
 
@@ -95,6 +99,17 @@ test("the image has nothing that can be written, and nothing that only developme
   skip,
 }, () => {
   assert.deepEqual(image.faults(), []);
+});
+
+test("in the image, what a privileged container starts leaves the agent no capability", {
+  skip,
+}, () => {
+  for (const words of beforeAgents(render(OVERLAY))) {
+    const told = run("chroot", [image.layer, ...words, "setpriv", "--dump"]); // what it would be executed with
+    assert.match(told, /^Capability bounding set: \[none\]$/m);
+    assert.match(told, /^Inheritable capabilities: \[none\]$/m);
+    assert.match(told, /^no_new_privs: 1$/m);
+  }
 });
 
 test("a guest outlives its agents' containers and their image; one that has not landed does not", {
@@ -169,6 +184,21 @@ async function resetsAndPlugs(guest: TestGuest, runDir: string): Promise<void> {
   } finally {
     qmp.close();
   }
+}
+
+/** What the containers of both agents start before the agent itself. */
+function beforeAgents(overlay: readonly Manifest[]): string[][] {
+  const agents = overlay.find(({ kind }) => kind === "DaemonSet") as unknown as {
+    spec: { template: { spec: { containers: { command: string[] }[] } } };
+  };
+  const found = agents.spec.template.spec.containers.map(({ command }) =>
+    command.slice(
+      0,
+      command.findIndex((word) => word.startsWith("ferry-")),
+    ),
+  );
+  assert.ok(found.length === 2 && found.every((words) => words.length > 0));
+  return found;
 }
 
 function exeOf(pid: number): string {
