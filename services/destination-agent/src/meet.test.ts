@@ -4,7 +4,7 @@
  * whose two ends the test holds.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Changes } from "@ferry/agent-kit";
 import { Fault, MeetRequest, type MeetResponse, SourceWord, Verdict } from "@ferry/contract";
@@ -22,7 +22,7 @@ const WORD = MeetRequest.fromPartial({
 });
 
 /** One arrival as far as Meet looks at one, and a source that said its first word. */
-async function meeting(peer: MeetCall["peer"] = { kind: "plaintext" }) {
+async function meeting(t: TestContext, peer: MeetCall["peer"] = { kind: "plaintext" }) {
   const heard: string[] = [];
   const arrival = {
     changes: new Changes(),
@@ -78,10 +78,13 @@ async function meeting(peer: MeetCall["peer"] = { kind: "plaintext" }) {
   // Nothing else of the arrivals is touched.
   const over = meetHandler(arrivals as unknown as Arrivals, "host-2/destination", BEAT_MS)(call);
   over.catch(() => {}); // told to whoever waits for it
+  const hangUp = () => say(undefined);
+  t.after(hangUp);
   await turn();
   return {
     heard,
     over,
+    hangUp,
     said,
     acknowledged,
     async says(word: Partial<MeetRequest>) {
@@ -98,15 +101,11 @@ async function meeting(peer: MeetCall["peer"] = { kind: "plaintext" }) {
       Object.assign(arrival, { settled: true, phase: verdict, verdict });
       await turn();
     },
-    async ends() {
-      say(undefined);
-      await over;
-    },
   };
 }
 
-test("that its caller has ordered the guest to land is told at once, and once", async () => {
-  const { said, moves, ends } = await meeting();
+test("that its caller has ordered the guest to land is told at once, and once", async (t) => {
+  const { said, moves } = await meeting(t);
   assert.deepEqual(
     said.map(({ ordered }) => ordered),
     [false],
@@ -118,20 +117,18 @@ test("that its caller has ordered the guest to land is told at once, and once", 
     said.map(({ ordered }) => ordered),
     [false, true],
   );
-  await ends();
 });
 
-test("every word is answered but a release, which is answered by what comes of it", async () => {
-  const { said, says, ends } = await meeting();
+test("every word is answered but a release, which is answered by what comes of it", async (t) => {
+  const { said, says } = await meeting(t);
   await says({});
   assert.equal(said.length, 2);
   await says({ word: SourceWord.RELEASED });
   assert.equal(said.length, 2);
-  await ends();
 });
 
-test("a release is answered at once when nothing will come of it, since a verdict fell before", async () => {
-  const { said, says, settles, ends } = await meeting();
+test("a release is answered at once when nothing will come of it, since a verdict fell before", async (t) => {
+  const { said, says, settles } = await meeting(t);
   await settles("returned");
   const before = said.length;
   await says({ word: SourceWord.RELEASED });
@@ -139,21 +136,19 @@ test("a release is answered at once when nothing will come of it, since a verdic
     said.slice(before).map(({ verdict }) => verdict),
     [Verdict.RETURNED],
   );
-  await ends();
 });
 
-test("a verdict that this release never said acknowledges nothing", async () => {
-  const { acknowledged, says, settles, ends } = await meeting();
+test("a verdict that this release never said acknowledges nothing", async (t) => {
+  const { acknowledged, says, settles } = await meeting(t);
   await settles("perished");
   await says({ acknowledged: 99 as Verdict });
   assert.deepEqual(acknowledged, []);
   await says({ acknowledged: Verdict.PERISHED });
   assert.deepEqual(acknowledged, ["perished"]);
-  await ends();
 });
 
-test("a word about another arrival is not heard, whatever it says", async () => {
-  const { heard, says, ends } = await meeting();
+test("a word about another arrival is not heard, whatever it says", async (t) => {
+  const { heard, says } = await meeting(t);
   const before = heard.length;
   for (const word of [SourceWord.RELEASED, SourceWord.BEREFT, SourceWord.RECALLED]) {
     await says({ arrival: 8n, word });
@@ -161,18 +156,19 @@ test("a word about another arrival is not heard, whatever it says", async () => 
   assert.deepEqual(heard.slice(before), []);
   await says({ word: SourceWord.RELEASED });
   assert.deepEqual(heard.slice(before), ["released"]);
-  await ends();
 });
 
-test("an agent of another host than the source's is not met, nor one that means another guest", async () => {
+test("an agent of another host than the source's is not met, nor one that means another guest", async (t) => {
   const isWrongPeer = (error: unknown) => error instanceof Fault && error.reason === "WRONG_PEER";
   const agent = (hostId: string) =>
     ({ kind: "certificate", name: hostId, roles: ["agent"], hostId, policy: "" }) as const;
-  const stranger = await meeting(agent("host-3"));
+  const stranger = await meeting(t, agent("host-3"));
+  stranger.hangUp();
   await assert.rejects(stranger.over, isWrongPeer);
   assert.deepEqual(stranger.heard, []);
 
-  const mixedUp = await meeting(agent("host-1"));
+  const mixedUp = await meeting(t, agent("host-1"));
   await mixedUp.says({ guestId: "another" });
+  mixedUp.hangUp();
   await assert.rejects(mixedUp.over, isWrongPeer);
 });
