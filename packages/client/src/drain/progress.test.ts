@@ -25,6 +25,7 @@ const NOTHING: Standing = {
   slots: new Map([["b", 4]]),
   factor: 1,
   state: "running",
+  told: 0,
 };
 
 test("a drain of nothing is done", () => {
@@ -57,4 +58,9 @@ test("the time that is left learns from what moves took, and counts what moves a
   assert.equal(progressOf({ ...NOTHING, waiting, parallel: 2 }).etaMs, 1_000);
   const one = new Map([["b", 1]]);
   assert.equal(progressOf({ ...NOTHING, waiting, parallel: 2, slots: one }).etaMs, 2_000);
+});
+
+test("progress never falls, also when a copy begins anew", () => {
+  const again = activeFor(guest("one", 200, 1_000), "b");
+  assert.equal(progressOf({ ...NOTHING, active: [again], told: 0.4 }).ratio, 0.4);
 });

@@ -16,10 +16,13 @@ export interface Standing {
   /** How many times longer than foretold moves take. */
   readonly factor: number;
   readonly state: DrainState;
+  /** The share that was told last. */
+  readonly told: number;
 }
 
 export function progressOf(standing: Standing): DrainProgress {
-  const { active, waiting, moved, movedBytes, left, parallel, slots, factor, state } = standing;
+  const { active, waiting, moved, movedBytes, left, parallel, slots, factor, state, told } =
+    standing;
   const copiedBytes = active.reduce((sum, each) => sum + each.waiting.memoryBytes * each.ratio, 0);
   const wholeBytes = [...active.map((each) => each.waiting), ...waiting].reduce(
     (sum, { memoryBytes }) => sum + memoryBytes,
@@ -38,7 +41,8 @@ export function progressOf(standing: Standing): DrainProgress {
     moving: active.map(movingOf),
     waiting: waiting.length,
     left,
-    ratio: wholeBytes === 0 ? 1 : (movedBytes + copiedBytes) / wholeBytes,
+    // Never backwards: a copy that failed begins anew, and a guest may be started meanwhile.
+    ratio: Math.max(told, wholeBytes === 0 ? 1 : (movedBytes + copiedBytes) / wholeBytes),
     etaMs: schedule(tasks, parallel, slots).takesMs * factor,
     state,
   };

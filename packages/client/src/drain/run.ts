@@ -29,6 +29,8 @@ export class DrainWork {
   readonly #places: Places;
   readonly #moves: Moves;
   #state: DrainState = "running";
+  /** The share of the drain that was told last. */
+  #told = 0;
   /** What the last look left. */
   #unplaced: readonly LeftGuest[] = [];
 
@@ -176,7 +178,9 @@ export class DrainWork {
       slots: this.#places.slots(),
       factor,
       state: this.#state,
+      told: this.#told,
     });
+    this.#told = progress.ratio;
     this.feed.push({ kind: "progress", progress });
   }
 }

@@ -157,7 +157,7 @@ export interface DrainProgress {
   readonly moving: readonly Moving[];
   readonly waiting: number;
   readonly left: number;
-  /** Share of the memory that was moved, 0 to 1. */
+  /** Share of the memory that was moved, 0 to 1; it never falls. */
   readonly ratio: number;
   /** Until the host is empty, learned from what was moved so far, in milliseconds. */
   readonly etaMs: number;
