@@ -3,7 +3,7 @@
  * with a disk and a Meet that only tell.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import {
   type DepartureRecord,
   makeLogger,
@@ -33,7 +33,7 @@ const RECORD: DepartureRecord = {
 };
 
 /** A guest that is being copied, and what is written and said of it, in order. */
-function copying({ refuses }: { refuses?: string } = {}) {
+function copying(t: TestContext, { refuses }: { refuses?: string } = {}) {
   const story: string[] = [];
   const departures = {
     async update(_id: string, { phase }: DepartureRecord, durability: string) {
@@ -54,7 +54,8 @@ function copying({ refuses }: { refuses?: string } = {}) {
     acknowledgement: () => Verdict.UNSPECIFIED,
     settled: () => {},
   };
-  const resident = { keeper: { reaped: new Promise(() => {}), kill: async () => {} }, clear() {} };
+  const keeper = { reaped: new Promise(() => {}), kill: async () => {} };
+  const resident = { dead: false, keeper, clear() {} };
   const departure = new Departure(
     host as unknown as Host, // a copy under way needs no more of it
     resident as unknown as Resident,
@@ -66,26 +67,28 @@ function copying({ refuses }: { refuses?: string } = {}) {
     close() {},
     silent: () => false,
   } as unknown as NonNullable<Departure["meet"]>;
+  t.after(() => {
+    resident.dead = true; // one that is taken back by mistake is not tried for ever
+    departure.close();
+  });
   return { departure, story };
 }
 
-test("a guest is given away by a word that is written, synced, and only then said", async () => {
-  const { departure, story } = copying();
+test("a guest is given away by a word that is written, synced, and only then said", async (t) => {
+  const { departure, story } = copying(t);
   await departure.hear("sent");
   assert.deepEqual(story, ["write released, fsync", "say RELEASED"]);
-  departure.close();
 });
 
-test("a guest whose release cannot be written is not given away", async () => {
-  const { departure, story } = copying({ refuses: "released" });
+test("a guest whose release cannot be written is not given away", async (t) => {
+  const { departure, story } = copying(t, { refuses: "released" });
   await departure.hear("sent");
   assert.equal(departure.phase, "cancelling");
   assert.ok(!story.includes("say RELEASED"), story.join("; "));
-  departure.close();
 });
 
-test("a verdict about another arrival is not heard", async () => {
-  const { departure } = copying();
+test("a verdict about another arrival is not heard", async (t) => {
+  const { departure } = copying(t);
   await departure.hear("sent");
   departure.heardFromDestination(
     MeetResponse.fromPartial({ arrival: 8n, verdict: Verdict.RETURNED }),
@@ -95,5 +98,4 @@ test("a verdict about another arrival is not heard", async () => {
   );
   await departure.hear("gate"); // whatever was heard before it has had its turn
   assert.equal(departure.phase, "released");
-  departure.close();
 });
