@@ -47,7 +47,7 @@ async function reasonsIn(world: Partial<World>): Promise<string[]> {
     store: { guestExists: async () => false, guestCount: async () => 0 },
     ports: { free: () => [49_152], first: 49_152, last: 49_152 },
     machineTypes: new Set(["pc-q35-7.2"]),
-    kvm: { works: false, reason: "there is none" },
+    kvmNow: async () => ({ works: false, reason: "there is none" }),
     cpuProperties: async () => ({ sse2: "true" }),
     ...host,
   };
