@@ -1,6 +1,6 @@
 /*
- * One arriving guest: the destination's table, run in the world. This file knows what is written
- * when and who is told; what touches QEMU is in effects.ts. A guest that arrives here dies unless
+ * One arriving guest: the destination's table, run in the world. This file knows what is written when; what
+ * touches QEMU is in effects.ts, and what people are told in story.ts. A guest that arrives here dies unless
  * three things were heard: its caller's order, the source's release, and its own QEMU's "loaded".
  */
 import {
@@ -28,9 +28,10 @@ import type { Keeper, RunState } from "@ferry/qemu";
 import type { Qmp } from "@ferry/qmp";
 import type { Tie } from "@ferry/tether";
 import type { Tunnel } from "@ferry/tunnel";
-import { type Cause, isCut } from "./cause.js";
+import type { Cause } from "./cause.js";
 import { act, expectLoaded } from "./effects.js";
 import type { Host } from "./host.js";
+import { type Step, Story } from "./story.js";
 
 /** The disk refused a step that cannot be taken back: it is tried again after this time. */
 const REWRITE_AFTER_MS = 500;
@@ -59,12 +60,6 @@ const MET: ReadonlySet<DestinationPhase> = new Set([
   "loaded",
   "loadedOrdered",
 ]);
-
-/** Endings that say all; of the others the cause does. */
-const OUTCOMES: Partial<Record<DestinationPhase, string>> = {
-  landed: "succeeded",
-  perished: "perished",
-};
 
 /**
  * Phases in which a guest stands still, or one of many is to be killed: what is to be done goes first, and
@@ -148,14 +143,12 @@ export class Arrival {
   /** What the thing that is being heard would be blamed for. */
   #why: Why | undefined;
   #cutAt: number | undefined;
-  #phaseSince = performance.now();
   /** A step that the disk refused, and that is tried again: why. */
   #unwritten = "";
   readonly #vigil: Vigil;
   /** Who orders the override that is being heard. */
   #overriddenBy = "";
-  /** Steps that were taken and not told yet. */
-  readonly #untold: (() => void)[] = [];
+  readonly #story: Story;
   /** Resolves once the record is on disk; undefined: nobody has begun to write it. */
   #accepted: Promise<void> | undefined;
   readonly #driver: Driver<DestinationPhase, DestinationHeard, DestinationEffect>;
@@ -175,6 +168,7 @@ export class Arrival {
     this.host = hostInTrace(host, trace);
     this.startedAt = new Date(record.arrival.startedAt);
     if (phase !== "empty") this.#accepted = Promise.resolve();
+    this.#story = new Story(this);
     this.#driver = new Driver(destination, phase, {
       write: async (next, heard) => {
         if (heard === "override") {
@@ -195,7 +189,10 @@ export class Arrival {
     this.#vigil = new Vigil({
       everyMs: beatMs,
       silent: () => MET.has(this.phase) && !this.heardSourceWithin(meetStaleMs - beatMs),
-      tell: (silent) => this.#tellOfSilence(silent),
+      tell: (silent) => {
+        this.#story.silence(silent);
+        this.changes.bump();
+      },
     });
   }
 
@@ -225,6 +222,11 @@ export class Arrival {
 
   get reason(): string {
     return this.#reason;
+  }
+
+  /** When the tether was cut, by performance.now(). */
+  get cutAt(): number | undefined {
+    return this.#cutAt;
   }
 
   /** The source is expected to speak, and does not. */
@@ -424,109 +426,38 @@ export class Arrival {
     return undefined;
   }
 
-  #tellOfSilence(silent: boolean): void {
-    const about = {
-      migration_id: this.migrationId,
-      guest_id: this.guestId,
-      phase: this.phase,
-      peer: this.record.arrival.sourceAgentId,
-    };
-    if (silent) this.host.log.warn(about, "the source agent says nothing");
-    else this.host.log.info(about, "the source agent is not waited for any more");
-    this.changes.bump();
-  }
-
-  #moved(step: { from: DestinationPhase; to: DestinationPhase; heard: DestinationHeard }): void {
-    const { log, metrics } = this.host;
+  #moved(step: Step): void {
     this.#unwritten = "";
-    const now = performance.now();
     if (DISCARDED.has(step.to) && this.#cause === undefined && this.#why !== undefined) {
       this.#cause = this.#why.cause;
       this.#reason = this.#why.reason;
     }
-    const lastedMs = now - this.#phaseSince;
-    const endedAtMs = Date.now();
-    this.#phaseSince = now;
-    const why = this.#cause === undefined ? {} : { cause: this.#cause, reason: this.#reason };
-    this.#untold.push(() => {
-      metrics.phaseDuration.observe({ role: "destination", phase: step.from }, lastedMs / 1000);
-      this.#traceStep(step, { startedAtMs: endedAtMs - lastedMs, endedAtMs });
-      const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "destination" };
-      log.info({ ...about, ...step, ...why }, `${step.from} → ${step.to}`);
-    });
-    // At once: a series that is over takes no phase any more.
-    if (step.from !== step.to) metrics.series.moved(this.migrationId, step.to);
+    this.#story.add(step);
     if (step.to === "landed") this.changes.bump();
     const pauseMs = HURRIED.get(step.to);
     if (pauseMs === undefined) this.#tell();
     else setTimeout(() => this.#tell(), pauseMs);
-    if (step.to === "perished") {
-      log.fatal(
-        { migration_id: this.migrationId, guest_id: this.guestId, cause: this.#cause },
-        "the guest may have run here and does not any more: a person must decide whether the old copy at the source may wake",
-      );
-    }
+    if (step.to === "perished") this.#story.perished();
     if (step.to === "receiving") this.#foresee("landing");
     if (step.heard === "released" || step.heard === "bereft") void expectLoaded(this);
     if (destinationSettled(step.to)) this.#settle(step.to);
   }
 
-  /** Tells what has happened so far, in its order; whoever waits for it looks after this turn. */
+  /** Whoever waits for what is told looks after this turn. */
   #tell(): void {
-    for (const tell of this.#untold.splice(0)) tell();
+    this.#story.tell();
     this.changes.bump();
   }
 
-  #traceStep(
-    { from, to, heard }: { from: DestinationPhase; to: DestinationPhase; heard: DestinationHeard },
-    stretch: { startedAtMs: number; endedAtMs: number },
-  ): void {
-    if (from === "empty") return;
-    this.trace.phase({ phase: from, heard, next: to, ...stretch });
-    if (to !== "landed" || this.stoppedAtUs === undefined || this.resumedAtUs === undefined) return;
-    const [stoppedAtMs, resumedAtMs] = [this.stoppedAtUs / 1000, this.resumedAtUs / 1000];
-    this.trace.blackout(
-      { startedAtMs: stoppedAtMs, endedAtMs: Math.max(stoppedAtMs, resumedAtMs) },
-      "destination",
-    );
-  }
-
-  #countAutokill(cause: Cause): void {
-    const { audit, log, metrics } = this.host;
-    metrics.tetherLosses.inc({ cause });
-    if (this.#cutAt !== undefined) {
-      const seconds = (performance.now() - this.#cutAt) / 1000;
-      metrics.tetherKillSeconds.observe({ cause }, seconds);
-    }
-    const { migrationId, guestId } = this;
-    const reason = this.#reason;
-    audit
-      .append({ what: "autokill", who: cause, migrationId, guestId, reason })
-      .catch((error: unknown) => log.warn({ migration_id: migrationId, err: error }, "no audit"));
-  }
-
   #settle(phase: DestinationPhase): void {
-    const { metrics } = this.host;
     this.endedAt = new Date();
     this.#vigil.end();
-    this.trace.over({
-      startedAtMs: this.startedAt.getTime(),
-      endedAtMs: this.endedAt.getTime(),
-      phase,
-      failure: phase === "landed" ? undefined : this.#reason || `it ${phase}`,
-    });
     if (this.tie !== undefined) {
       this.tie.untie();
       this.tie = undefined;
-      metrics.tethersOpen.dec();
+      this.host.metrics.tethersOpen.dec();
     }
-    const cut = phase === "returned" && isCut(this.#cause) ? this.#cause : undefined;
-    if (cut !== undefined) this.#countAutokill(cut);
-    const outcome = OUTCOMES[phase] ?? (cut === undefined ? "failed" : "tether_lost");
-    metrics.migrations.inc({ role: "destination", outcome, reason: this.#cause ?? "none" });
-    if (this.downtimeMs !== undefined) {
-      metrics.downtime.observe({ mode: "precopy" }, this.downtimeMs / 1000);
-    }
+    this.#story.over(phase, this.endedAt);
     this.host.settled(this);
   }
 }

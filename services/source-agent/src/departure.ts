@@ -1,6 +1,7 @@
 /*
  * One leaving guest: the source's table, run in the world. This file knows what is written when,
- * what is said to the destination and what is heard from it; what touches QEMU is in effects.ts.
+ * what is said to the destination and what is heard from it; what touches QEMU is in effects.ts, and what
+ * people are told in story.ts.
  * Custody is given away in one place: `released` is written, synced, and only then said.
  */
 import {
@@ -39,7 +40,9 @@ import type { Tunnel } from "@ferry/tunnel";
 import { act, fingerprint, ready } from "./effects.js";
 import type { Host } from "./host.js";
 import type { MeetCall } from "./meet-call.js";
+import { AWAITS, AWAY, CLOSED, FAILED, RELEASED } from "./phases.js";
 import type { Resident } from "./resident.js";
+import { type Step, Story } from "./story.js";
 
 /** The disk refused a step that cannot be taken back: it is tried again after this time. */
 const REWRITE_AFTER_MS = 500;
@@ -66,38 +69,6 @@ const WORDS: Record<ReturnType<typeof sourceWord>, SourceWord> = {
   bereft: SourceWord.BEREFT,
   recalled: SourceWord.RECALLED,
 };
-
-/** Phases that are written by renaming an ending that was written beforehand. */
-const CLOSED: ReadonlySet<SourcePhase> = new Set(["kept", "gone", "departed"]);
-/** Phases in which a failed migration has the guest back, or has lost it at home. */
-const FAILED: ReadonlySet<SourcePhase> = new Set(["kept", "reclaimed", "lost", "gone"]);
-
-/** Phases after custody was given away. */
-const RELEASED: ReadonlySet<SourcePhase> = new Set([
-  "released",
-  "bereft",
-  "destroying",
-  "givingUp",
-  "departed",
-  "resuming",
-]);
-
-/** Phases that only the destination's word ends. */
-export const AWAITS: ReadonlySet<SourcePhase> = new Set([
-  "released",
-  "bereft",
-  "reclaimed",
-  "lost",
-]);
-
-/** Phases in which custody is not here. */
-const AWAY: ReadonlySet<SourcePhase> = new Set([
-  "released",
-  "bereft",
-  "destroying",
-  "givingUp",
-  "departed",
-]);
 
 const isOverride = (heard: SourceHeard) => heard === "override" || heard === "giveUp";
 
@@ -167,9 +138,7 @@ export class Departure {
   #overriding: Pick<DepartureRecord, "overridden" | "givenUp"> = {};
   #failure: Failure | undefined;
   #accepted: Promise<void> | undefined;
-  #phaseSince = performance.now();
-  /** What has happened and is still to be told. */
-  readonly #untold: (() => void)[] = [];
+  readonly #story: Story;
   /** A step that the disk refused, and that is tried again: why. */
   #unwritten = "";
   readonly #vigil: Vigil;
@@ -197,6 +166,7 @@ export class Departure {
     this.found = phase !== "idle";
     this.wentOn = this.found;
     if (this.found) this.#accepted = Promise.resolve();
+    this.#story = new Story(this);
     this.#driver = new Driver(source, phase, {
       write: async (next, heard) => {
         if (isOverride(heard)) await this.#foretellOverride();
@@ -204,7 +174,7 @@ export class Departure {
       },
       act: (effect) => act(this, effect),
       moved: (step) => this.#moved(step),
-      refused: (at) => this.#refused(at),
+      refused: (at) => this.#story.refused(at),
       unwritable: (next, heard, error) => this.#unwritable(next, heard, error),
       ends: sourceSettled,
     });
@@ -214,7 +184,10 @@ export class Departure {
       silent: () =>
         AWAITS.has(this.phase) &&
         (this.#disowned || this.meet?.silent(meetStaleMs - beatMs) !== false),
-      tell: (silent) => this.#tellOfSilence(silent),
+      tell: (silent) => {
+        this.#story.silence(silent);
+        this.changes.bump();
+      },
     });
     void resident.keeper?.reaped.then((death) => {
       if (this.settled) return undefined; // an ending that is written never changes
@@ -439,14 +412,7 @@ export class Departure {
     }
     if (verdict === "perished" && !this.perished) {
       this.perished = true;
-      this.host.log.fatal(
-        {
-          migration_id: this.migrationId,
-          guest_id: this.guestId,
-          peer: this.record.destinationAgentId,
-        },
-        "the guest may have run at the destination, and its QEMU there is dead: the old copy here stands still, and a person must decide",
-      );
+      this.#story.perished();
       this.changes.bump();
     }
     if (verdict !== "landed" && !this.settled) {
@@ -615,46 +581,10 @@ export class Departure {
     return undefined;
   }
 
-  #refused(at: { phase: SourcePhase; heard: SourceHeard }): void {
-    const { metrics, log } = this.host;
-    metrics.refused.inc({ role: "source", phase: at.phase, heard: at.heard });
-    if (at.heard === "landed" && ["reclaimed", "performing", "kept"].includes(at.phase)) {
-      metrics.conflicts.inc({ role: "source" });
-      log.fatal(
-        { migration_id: this.migrationId, guest_id: this.guestId, phase: at.phase },
-        "the destination says the guest landed there, and it runs here: only a wrong override can do that; a person must stop one of them",
-      );
-    }
-  }
-
-  #tellOfSilence(silent: boolean): void {
-    const about = {
-      migration_id: this.migrationId,
-      guest_id: this.guestId,
-      phase: this.phase,
-      peer: this.record.destinationAgentId,
-    };
-    const { log } = this.host;
-    if (!silent) log.info(about, "the destination agent is not waited for any more");
-    else if (this.isForgotten) {
-      log.error(
-        about,
-        "the destination agent answers, and has lost what it knew of this migration: nobody can say what became of the guest there, and a person must decide",
-      );
-    } else if (this.phase !== "released") log.warn(about, "the destination agent says nothing");
-    else {
-      log.error(
-        about,
-        "the guest was given away and stands still here: only the destination agent can say what became of it, and it says nothing; it is dialled again for ever",
-      );
-    }
-    this.changes.bump();
-  }
-
-  #moved(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }): void {
+  #moved(step: Step): void {
     this.meet?.tell(); // first: the guest may stand still until the destination hears it
     this.#unwritten = "";
-    if (step.from !== step.to) this.#untold.push(this.#story(step));
+    if (step.from !== step.to) this.#story.add(step);
     if (step.from !== step.to && step.to === "performing") {
       this.#foresee("released");
       this.#foretellArrival();
@@ -664,73 +594,23 @@ export class Departure {
     if (this.settled) this.#settle();
   }
 
-  /** What is to be told of a step, by somebody who has time for it. */
-  #story(step: { from: SourcePhase; to: SourcePhase; heard: SourceHeard }): () => void {
-    const { log, metrics } = this.host;
-    const { from, to, heard } = step;
-    const now = performance.now();
-    const lastedMs = now - this.#phaseSince;
-    const endedAtMs = Date.now();
-    this.#phaseSince = now;
-    const why = this.#failure === undefined ? {} : { reason: this.#failure.reason };
-    return () => {
-      metrics.phaseDuration.observe({ role: "source", phase: from }, lastedMs / 1000);
-      metrics.series.moved(this.migrationId, to);
-      if (from !== "idle") this.#traceStep(step, lastedMs, endedAtMs);
-      const about = { migration_id: this.migrationId, guest_id: this.guestId, role: "source" };
-      log.info({ ...about, from, to, heard, ...why }, `${from} → ${to}`);
-    };
-  }
-
   /** The word is on its way before anybody here is told, and what people read comes last. */
   #tellOfRelease(): void {
     setImmediate(() => this.changes.bump());
     setTimeout(() => this.#tell(), TOLD_LATE_MS);
   }
 
-  /** Tells what has happened so far, in its order; whoever waits for it looks after this turn. */
+  /** Whoever waits for what is told looks after this turn. */
   #tell(): void {
-    for (const tell of this.#untold.splice(0)) tell();
+    this.#story.tell();
     this.changes.bump();
-  }
-
-  #traceStep(
-    { from: phase, to: next, heard }: { from: SourcePhase; to: SourcePhase; heard: SourceHeard },
-    lastedMs: number,
-    endedAtMs: number,
-  ): void {
-    this.trace.phase({ phase, heard, next, startedAtMs: endedAtMs - lastedMs, endedAtMs });
-    // Stopped for the switchover, and given back: where it lands, the destination tells.
-    const back = next === "reclaimed" || (next === "kept" && phase === "cancelling");
-    if (back && this.stoppedAtUs > 0 && !this.record.paused) {
-      this.trace.blackout({ startedAtMs: this.stoppedAtUs / 1000, endedAtMs }, "source");
-    }
   }
 
   #settle(): void {
     this.endedAt = new Date();
     this.#vigil.end();
-    this.trace.over({
-      startedAtMs: this.startedAt.getTime(),
-      endedAtMs: this.endedAt.getTime(),
-      phase: this.phase,
-      failure:
-        this.phase === "departed" ? undefined : (this.#failure?.description ?? "it did not move"),
-    });
+    this.#story.over(this.endedAt);
     this.#end();
-    const { metrics } = this.host;
-    const outcome =
-      this.phase === "departed"
-        ? "succeeded"
-        : this.#failure?.reason === "ABORTED"
-          ? "cancelled"
-          : "failed";
-    metrics.migrations.inc({
-      role: "source",
-      outcome,
-      reason: this.phase === "departed" ? "none" : (this.#failure?.reason ?? "UNKNOWN"),
-    });
-    metrics.duration.observe((this.endedAt.getTime() - this.startedAt.getTime()) / 1000);
     this.host.settled(this);
   }
 }

@@ -12,7 +12,8 @@ import {
   type Statement,
 } from "@ferry/agent-kit";
 import { type ConfirmOverride, Fault } from "@ferry/contract";
-import { AWAITS, type Departure } from "./departure.js";
+import type { Departure } from "./departure.js";
+import { AWAITS } from "./phases.js";
 
 export async function overrideDestination(
   departure: Departure,
