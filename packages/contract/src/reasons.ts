@@ -395,6 +395,11 @@ export const FAILURES = {
     meaning: "The source's state directory cannot be written, so custody was not given away.",
     next: "Make room or mend the disk on the source, then begin again under a new id.",
   },
+  OVERRIDDEN: {
+    meaning:
+      "A person stood in for a destination that said nothing: took the guest back, or gave it up.",
+    next: "Keep the destination's copy from running: docs/operations.md, A host that never comes back.",
+  },
 } as const satisfies Record<string, Meaning>;
 
 export type FailureReason = keyof typeof FAILURES;

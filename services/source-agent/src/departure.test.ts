@@ -99,3 +99,11 @@ test("a verdict about another arrival is not heard", async (t) => {
   await departure.hear("gate"); // whatever was heard before it has had its turn
   assert.equal(departure.phase, "released");
 });
+
+test("what a person ordered is why the migration failed", async (t) => {
+  const { departure } = copying(t);
+  await departure.hear("sent");
+  await departure.hearOverride("alice: the host burned down", true);
+  assert.equal(departure.failure?.reason, "OVERRIDDEN");
+  assert.match(departure.failure.description, /alice: the host burned down/);
+});

@@ -498,6 +498,7 @@ export class Departure {
     const record = { ...this.record, ...overriding };
     await departures.update(this.migrationId, record, "fsync");
     this.record = { ...this.record, ...overriding };
+    this.fail("OVERRIDDEN", `a person stood in for the destination: ${overriding.overridden}`);
   }
 
   async #write(next: SourcePhase): Promise<void> {
