@@ -204,6 +204,7 @@ class NoPort extends Error {}
 
 /** What this host lacks, of what a launch failed for; undefined: nothing that is known. */
 function lackIn(error: unknown): BlockerReason | undefined {
+  if (isShort(error)) return undefined; // it passes, also where it was the disk that said so
   if (error instanceof StoreUnwritable) return "STATE_DIRECTORY_FULL";
   if (error instanceof NoPort) return "NO_PORT";
   return wantedBy(message(error));
