@@ -105,7 +105,10 @@ const SAME_DISK = "what is written there is written at an instant that is run, t
 const CONSOLE = "QEMU opens its console on that disk, which the judge reads";
 /** Refused, or there is room again before it is. */
 const runSource: Row = { ...harmless, ...at(EITHER, ...EARLY, "met") };
-const runDestination: Row = { ...harmless, ...at(EITHER, ...UNRELEASED, ...RELEASING) };
+const runDestination: Row = {
+  ...harmless,
+  ...at(EITHER, "listening", ...UNRELEASED, ...RELEASING),
+};
 
 const disks: { readonly [D in "full:both" | `runFull:${Role | "both"}`]: Row } = {
   "full:both": some(
