@@ -23,6 +23,8 @@ const HEARTBEATS = 500;
 const PINGS = 16;
 /** How many rounds it does before it says that it floods. */
 const ROUNDS_FIRST = 20;
+/** A host that is gone answers nothing, and then knocking at it, for this time in milliseconds, is all there is to do. */
+const UNHEARD_MS = 5_000;
 /** An agent that does not let it in is dialled again after this time, in milliseconds. */
 const AGAIN_MS = 20;
 
@@ -34,6 +36,7 @@ process.on("disconnect", () => process.exit(0));
 const start = ROUNDS[kind as FloodKind]; // flood.ts starts this program
 process.once("message", () => {
   for (let loop = 0; loop < LOOPS; loop += 1) void flood(start());
+  setTimeout(() => say("floods"), UNHEARD_MS);
 });
 say("ready");
 
