@@ -76,21 +76,26 @@ test("anything else is a bug: the caller learns nothing of it, the log has it wh
   }
 });
 
-test("an agent without a descriptor says so, that the call may be repeated, and calls it no bug", async (t) => {
-  const code = "EMFILE";
-  const short = Object.assign(new Error(`${code}: open '/secret'`), { code, syscall: "open" });
-  const { migrations, lines } = await makeRig(t, {
-    handlers: { list: () => Promise.reject(short) },
+const code = "EMFILE";
+const SHORT = Object.assign(new Error(`${code}: open '/secret'`), { code, syscall: "open" });
+for (const [whose, short] of [
+  ["its own", SHORT],
+  ["its disk's", new StoreUnwritable("/secret", SHORT)],
+] as const) {
+  test(`an agent without a descriptor says so, that the call may be repeated, and calls it no bug: ${whose}`, async (t) => {
+    const { migrations, lines } = await makeRig(t, {
+      handlers: { list: () => Promise.reject(short) },
+    });
+    const error = await failure(ask(migrations, migrations.listMigrations, LIST));
+    assert.equal(error.code, status.RESOURCE_EXHAUSTED);
+    const fault = readFault(error);
+    assert.equal(fault?.reason, "HOST_EXHAUSTED");
+    assert.ok(fault.retryAfterMs);
+    assert.doesNotMatch(error.message, /secret/);
+    assert.match(lines.join(""), /EMFILE/);
+    assert.doesNotMatch(lines.join(""), /this is a bug/);
   });
-  const error = await failure(ask(migrations, migrations.listMigrations, LIST));
-  assert.equal(error.code, status.RESOURCE_EXHAUSTED);
-  const fault = readFault(error);
-  assert.equal(fault?.reason, "HOST_EXHAUSTED");
-  assert.ok(fault.retryAfterMs);
-  assert.doesNotMatch(error.message, /secret/);
-  assert.match(lines.join(""), /EMFILE/);
-  assert.doesNotMatch(lines.join(""), /this is a bug/);
-});
+}
 
 test("a disk that cannot be written is told as such", async (t) => {
   const { migrations, lines } = await makeRig(t, {

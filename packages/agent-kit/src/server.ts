@@ -221,10 +221,13 @@ export function statusOf(
 
 /** What the system refuses this agent, as a caller is told it; undefined for anything else. */
 function inWords(error: unknown): Fault | undefined {
+  // Asked first: a write that lacked a descriptor says nothing of the disk.
+  if (isShort(error)) {
+    const what = "this agent has no descriptor, process or memory left to do this with";
+    return new Fault("HOST_EXHAUSTED", `${what} (${error.code})`);
+  }
   if (error instanceof StoreUnwritable) {
     return new Fault("STATE_DIRECTORY_FULL", "this agent's state directory cannot be written");
   }
-  if (!isShort(error)) return undefined;
-  const what = "this agent has no descriptor, process or memory left to do this with";
-  return new Fault("HOST_EXHAUSTED", `${what} (${error.code})`);
+  return undefined;
 }
