@@ -63,7 +63,7 @@ ${table(BLOCKERS)}
 
 ## Failures
 
-\`PerformFailed.reason\`: the migration came to nothing before the guest was given away. The stream itself ends OK.
+\`PerformFailed.reason\`: the migration came to nothing. The stream itself ends OK.
 
 ${table(FAILURES)}
 `;

@@ -336,7 +336,10 @@ export const BLOCKERS = {
 
 export type BlockerReason = keyof typeof BLOCKERS;
 
-/** Why a migration came to nothing before custody was given away: PerformFailed.reason. The guest is the source's. */
+/**
+ * Why a migration came to nothing: PerformFailed.reason. The guest is the source's, or, after an override, whatever
+ * the person said.
+ */
 export const FAILURES = {
   ABORTED: {
     meaning: "The migration was ended by Abort.",
