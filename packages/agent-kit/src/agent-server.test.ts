@@ -26,11 +26,11 @@ import {
   ServerReflectionClient,
   HealthCheckResponse_ServingStatus as Serving,
 } from "@ferry/contract";
+import { makeAuthority, type TestNames } from "@ferry/tether/certificates-for-tests";
 import { ChannelCredentials, status } from "@grpc/grpc-js";
 import { serve } from "./agent-server.js";
 import { ask, collect, failure, servicesOf, until } from "./calls-for-tests.js";
 import { Certificates } from "./certificates.js";
-import { makeAuthority, type TestNames } from "./certificates-for-tests.js";
 import type { Config } from "./config.js";
 import { parseConfig } from "./config-file.js";
 import { makeLogger } from "./logs.js";

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createSecureContext } from "node:tls";
+import { makeAuthority, type TestPems } from "@ferry/tether/certificates-for-tests";
 import { Certificates } from "./certificates.js";
-import { makeAuthority, type TestPems } from "./certificates-for-tests.js";
 import { makeLogger } from "./logs.js";
 import { BUILT_IN } from "./policy.js";
 

@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import type { PeerCertificate } from "node:tls";
 import { Fault, readFault, toStatus } from "@ferry/contract";
-import { makeAuthority, type TestNames } from "./certificates-for-tests.js";
+import { makeAuthority, type TestNames } from "@ferry/tether/certificates-for-tests";
 import {
   checkAgentCertificate,
   hostIdOfAgent,

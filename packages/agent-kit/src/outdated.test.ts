@@ -23,10 +23,10 @@ import {
   WatchMigrationsRequest,
   WatchMigrationsResponse,
 } from "@ferry/contract";
+import { makeAuthority, type TestAuthority } from "@ferry/tether/certificates-for-tests";
 import { ChannelCredentials, connectivityState, status } from "@grpc/grpc-js";
 import { ask, collect, failure, until } from "./calls-for-tests.js";
 import { Certificates } from "./certificates.js";
-import { makeAuthority, type TestAuthority } from "./certificates-for-tests.js";
 import { requireAsk, requireCall } from "./identity.js";
 import { makeLogger } from "./logs.js";
 import { serveMetrics } from "./metrics-endpoint.js";

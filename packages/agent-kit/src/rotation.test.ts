@@ -14,10 +14,10 @@ import {
   MigrationServiceClient,
   PeerServiceClient,
 } from "@ferry/contract";
+import { makeAuthority, type TestAuthority } from "@ferry/tether/certificates-for-tests";
 import { ChannelCredentials, status } from "@grpc/grpc-js";
 import { ask, failure, until } from "./calls-for-tests.js";
 import { Certificates } from "./certificates.js";
-import { makeAuthority, type TestAuthority } from "./certificates-for-tests.js";
 import { makeLogger } from "./logs.js";
 import { BUILT_IN } from "./policy.js";
 import { AGENT_ID, makeRig } from "./server-for-tests.js";

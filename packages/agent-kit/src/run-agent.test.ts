@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { makeAuthority } from "@ferry/tether/certificates-for-tests";
 import { until } from "./calls-for-tests.js";
-import { makeAuthority } from "./certificates-for-tests.js";
 import { VERSION } from "./version.js";
 
 const PROGRAM = fileURLToPath(new URL("./agent-for-tests.js", import.meta.url));

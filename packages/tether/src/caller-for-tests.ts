@@ -1,7 +1,6 @@
 /* A caller that can be killed or frozen: holds one stream open, and beats if it is told to. */
 import { Client } from "@grpc/grpc-js";
-import type { Certificates } from "./certificates-for-tests.js";
-import { clientCredentials, METHOD } from "./rig-for-tests.js";
+import { type Certificates, clientCredentials, METHOD } from "./rig-for-tests.js";
 
 interface Order {
   readonly address: string;

@@ -10,9 +10,8 @@ import { connect, type Server as Door, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, describe, test } from "node:test";
 import { Metadata, Server, ServerCredentials } from "@grpc/grpc-js";
-import { makeCertificates } from "./certificates-for-tests.js";
 import { listen } from "./listener.js";
-import { cause, METHOD, Rig, within } from "./rig-for-tests.js";
+import { cause, METHOD, makeCertificates, Rig, within } from "./rig-for-tests.js";
 
 const certificates = makeCertificates();
 /** RFC 8446: a handshake record that promises 512 bytes. */
@@ -110,7 +109,7 @@ for (const security of ["plaintext", "mutual TLS"] as const) {
       test(`puts out a caller that floods with ${what}, and nobody else`, async () => {
         const { call } = await start({});
         const flooder = connectHttp2(`${scheme}://localhost:${rig.listener.port}`, {
-          ...(security === "plaintext" ? {} : { ...certificates, cert: certificates.certificate }),
+          ...(security === "plaintext" ? {} : certificates),
           maxOutstandingPings: 1e9,
           ...({ maxOutstandingSettings: 1e9 } as object), // not in @types/node
         });

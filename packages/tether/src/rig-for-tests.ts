@@ -16,7 +16,7 @@ import {
   type ServerDuplexStream,
 } from "@grpc/grpc-js";
 import type { CutCause } from "./cause.js";
-import type { Certificates } from "./certificates-for-tests.js";
+import { makeAuthority, type TestPems } from "./certificates-for-tests.js";
 import { type Listener, type ListenOptions, listen } from "./listener.js";
 import { Tethers, type Tie } from "./tether.js";
 
@@ -38,6 +38,11 @@ export type Held = ClientDuplexStream<Buffer, Buffer>;
 export interface Tied {
   readonly tie: Tie;
   readonly call: ServerDuplexStream<Buffer, Buffer>;
+}
+
+/** Of one agent that is client and server, in PEM. */
+export interface Certificates extends TestPems {
+  readonly ca: string;
 }
 
 export interface RigOptions extends Partial<Omit<ListenOptions, "server" | "credentials">> {
@@ -144,10 +149,15 @@ export class Rig {
   }
 }
 
+export function makeCertificates(): Certificates {
+  const { ca, issue } = makeAuthority();
+  return { ca, ...issue({ dns: ["localhost"] }) };
+}
+
 function serverCredentials(certificates: Certificates | undefined): ServerCredentials {
   if (certificates === undefined) return ServerCredentials.createInsecure();
-  const [ca, key, certificate] = pem(certificates);
-  return ServerCredentials.createSsl(ca, [{ private_key: key, cert_chain: certificate }], true);
+  const [ca, key, cert] = pem(certificates);
+  return ServerCredentials.createSsl(ca, [{ private_key: key, cert_chain: cert }], true);
 }
 
 export function clientCredentials(certificates: Certificates | undefined): ChannelCredentials {
@@ -155,8 +165,8 @@ export function clientCredentials(certificates: Certificates | undefined): Chann
   return credentials.createSsl(...pem(certificates));
 }
 
-function pem({ ca, key, certificate }: Certificates): [ca: Buffer, key: Buffer, own: Buffer] {
-  return [Buffer.from(ca), Buffer.from(key), Buffer.from(certificate)];
+function pem({ ca, key, cert }: Certificates): [ca: Buffer, key: Buffer, own: Buffer] {
+  return [Buffer.from(ca), Buffer.from(key), Buffer.from(cert)];
 }
 
 /** Why it was cut; fails if it is not. */

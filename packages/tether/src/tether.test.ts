@@ -7,8 +7,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, type TestContext, test } from "node:test";
-import { makeCertificates } from "./certificates-for-tests.js";
-import { cause, Rig, type RigOptions, type Tied, within } from "./rig-for-tests.js";
+import {
+  cause,
+  makeCertificates,
+  Rig,
+  type RigOptions,
+  type Tied,
+  within,
+} from "./rig-for-tests.js";
 
 const certificates = makeCertificates();
 

@@ -10,13 +10,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { guestRunDirectory } from "@ferry/agent-kit";
+import { connectHost, getInfo } from "@ferry/client";
+import { connect } from "@ferry/qmp";
 import {
   makeAuthority,
   type TestAuthority,
   type TestPems,
-} from "@ferry/agent-kit/certificates-for-tests";
-import { connectHost, getInfo } from "@ferry/client";
-import { connect } from "@ferry/qmp";
+} from "@ferry/tether/certificates-for-tests";
 import { TestGuest } from "../harness/guests.js";
 import type { TestHost } from "../harness/hosts.js";
 import { move } from "../harness/move.js";
