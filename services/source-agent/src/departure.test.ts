@@ -13,24 +13,9 @@ import {
 } from "@ferry/agent-kit";
 import { MeetResponse, SourceWord, Verdict } from "@ferry/contract";
 import { Departure } from "./departure.js";
+import { departureRecord } from "./departure-record-for-tests.js";
 import type { Host } from "./host.js";
 import type { Resident } from "./resident.js";
-
-const RECORD: DepartureRecord = {
-  migrationId: "5b6a3f6e-6f6b-4c44-9a0f-3f0f0a5d7c11",
-  guestId: "g",
-  phase: "performing",
-  reason: "",
-  arrival: "7",
-  destinationAddress: "127.0.0.1:1",
-  destinationAgentId: "host-2/destination",
-  transport: "direct",
-  downtimeLimitMs: 300,
-  bandwidthBytesPerSecond: 0,
-  paused: false,
-  before: "",
-  startedAt: new Date(0).toISOString(),
-};
 
 /** A guest that is being copied, and what is written and said of it, in order. */
 function copying(t: TestContext, { refuses }: { refuses?: string } = {}) {
@@ -59,7 +44,7 @@ function copying(t: TestContext, { refuses }: { refuses?: string } = {}) {
   const departure = new Departure(
     host as unknown as Host, // a copy under way needs no more of it
     resident as unknown as Resident,
-    RECORD,
+    departureRecord(),
     "performing",
   );
   departure.meet = {

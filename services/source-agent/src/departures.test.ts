@@ -5,34 +5,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import {
-  type DepartureRecord,
-  makeLogger,
-  makeMetrics,
-  NO_TRACES,
-  parseConfig,
-} from "@ferry/agent-kit";
+import { makeLogger, makeMetrics, NO_TRACES, parseConfig } from "@ferry/agent-kit";
 import { MeetResponse, Verdict } from "@ferry/contract";
 import { Departure } from "./departure.js";
+import { departureRecord } from "./departure-record-for-tests.js";
 import { Departures } from "./departures.js";
 import type { Host } from "./host.js";
 import type { Resident } from "./resident.js";
-
-const RECORD: DepartureRecord = {
-  migrationId: "5b6a3f6e-6f6b-4c44-9a0f-3f0f0a5d7c11",
-  guestId: "g",
-  phase: "kept",
-  reason: "",
-  arrival: "7",
-  destinationAddress: "127.0.0.1:1",
-  destinationAgentId: "host-2/destination",
-  transport: "direct",
-  downtimeLimitMs: 300,
-  bandwidthBytesPerSecond: 0,
-  paused: false,
-  before: "",
-  startedAt: new Date(0).toISOString(),
-};
 
 /** A guest that was kept, of whose end the destination has not spoken yet, and a Meet that is up. */
 function kept(acknowledge: () => Promise<boolean>) {
@@ -59,7 +38,7 @@ function kept(acknowledge: () => Promise<boolean>) {
   const departure = new Departure(
     departures.hostOfDepartures(),
     resident as unknown as Resident,
-    RECORD,
+    departureRecord({ phase: "kept" }),
     "kept",
   );
   let hungUp = false;

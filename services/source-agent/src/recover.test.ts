@@ -11,15 +11,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import {
-  type DepartureRecord,
-  type Logger,
-  makeMetrics,
-  NO_TRACES,
-  type PeerLine,
-} from "@ferry/agent-kit";
+import { type Logger, makeMetrics, NO_TRACES, type PeerLine } from "@ferry/agent-kit";
 import { ConfirmOverride, MeetResponse, Verdict } from "@ferry/contract";
 import { AuditLog } from "@ferry/store";
+import { departureRecord } from "./departure-record-for-tests.js";
 import { Departures } from "./departures.js";
 import { guestRecord } from "./guest-record-for-tests.js";
 import type { Host } from "./host.js";
@@ -112,21 +107,13 @@ function ourselves() {
   return { pid: process.pid, startTime, bootId };
 }
 
-const RECORD: DepartureRecord = {
+const RECORD = departureRecord({
   migrationId: MIGRATION,
   guestId: "web-1",
-  phase: "performing",
-  startedAt: new Date(0).toISOString(),
   destinationAddress: "b:1",
   destinationAgentId: "b/destination",
-  arrival: "7",
   before: "none     ",
-  transport: "direct",
-  bandwidthBytesPerSecond: 0,
-  downtimeLimitMs: 300,
-  paused: false,
-  reason: "",
-};
+});
 
 const RUNNING = { return: { status: "running", running: true } };
 const REFUSED = { error: { class: "GenericError", desc: "not now" } };

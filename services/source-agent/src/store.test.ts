@@ -25,6 +25,7 @@ import {
   StoreNewerFormat,
   StoreRefused,
 } from "@ferry/store";
+import { departureRecord } from "./departure-record-for-tests.js";
 import { openSourceStore, type SourceStore } from "./store.js";
 
 const N = "6f1c1d9e-0000-4000-8000-000000000002";
@@ -59,21 +60,14 @@ function guest(guestId: string, paused = false): GuestRecord {
 }
 
 function departure(phase: string): DepartureRecord {
-  return {
+  return departureRecord({
     migrationId: M,
     guestId: "web-1",
     phase,
-    startedAt: new Date(0).toISOString(),
     destinationAddress: "host-2:7002",
-    destinationAgentId: "host-2/destination",
     arrival: "12345678901234567890",
-    before: "",
     transport: "tunnel",
-    bandwidthBytesPerSecond: 0,
-    downtimeLimitMs: 300,
-    paused: false,
-    reason: "",
-  };
+  });
 }
 
 function ending(phase: string): EndingRecord {
